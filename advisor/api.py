@@ -1,0 +1,66 @@
+"""The Python API: every other door calls these functions."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from advisor import description as descriptions
+from advisor import evidence, framing, posterior
+from advisor.errors import UsageError
+from advisor.framing import Framing
+from taxonomy.knowledge import load
+from taxonomy.reading import read_text
+from taxonomy.schema import Category
+
+
+def frame(
+    text: str, *, table: Any = None, target: str | None = None, answers: Mapping[str, str] | None = None
+) -> Framing:
+    """Which task `text` describes, why, and what to do about it.
+
+    Args:
+        text: the problem in the user's own words, at most 8,000 characters.
+        table: a file (CSV, TSV, Parquet, JSON lines) or any data frame; its columns name the target.
+        target: the column of `table` to predict; without one it is looked for.
+        answers: question id -> answer id, for questions that an earlier framing asked.
+
+    Raises:
+        InputRefused: the text, table or target cannot be used; says why.
+        UsageError: an answer to a question that does not exist.
+
+    >>> f = frame("How many hours will this surgery take?")
+    >>> f.category, f.subtask, f.card.unit
+    ('regression', 'duration', 'hours')
+    >>> frame("hello").category is None
+    True
+    """
+    descriptions.check(text)
+    if target is not None and table is None:
+        raise UsageError("a target column was named, but no table was given; pass table= as well")
+    knowledge = load()
+    reading = read_text(knowledge, text)
+    pieces = [*evidence.from_reading(reading), *evidence.from_answers(knowledge, answers or {})]
+    weighed = posterior.weigh(pieces, list(knowledge.categories))
+    if table is None:
+        return framing.build(text, knowledge, reading, weighed, answers=answers)
+    from advisor.profile import profile
+
+    seen = profile(table, description=text, target=target)
+    return framing.build(text, knowledge, reading, weighed, profile=seen, target=seen.target, answers=answers)
+
+
+def frame_many(texts: Iterable[str]) -> list[Framing]:
+    """The framing of each text, in order.
+
+    >>> [f.category for f in frame_many(["How many hours will it take?", "hello"])]
+    ['regression', None]
+    """
+    return [frame(text) for text in texts]
+
+
+def taxonomy() -> dict[str, Category]:
+    """Every category by its id, with its sub-tasks.
+
+    >>> "duration" in taxonomy()["regression"].subtasks
+    True
+    """
+    return dict(load().categories)

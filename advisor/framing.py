@@ -1,0 +1,218 @@
+"""The answer: a framing with its card, alternatives and questions."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from advisor import questions as questions_module
+from advisor.evidence import Evidence
+from advisor.posterior import Posterior, choose_subtask
+from advisor.questions import Asked
+from taxonomy.knowledge import Knowledge
+from taxonomy.reading import Reading
+from taxonomy.schema import Category, Pitfall, Subtask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from advisor.profile import Profile
+
+SCHEMA = 1  # of to_dict()
+MOST_ALTERNATIVES = 3
+LEAST_PROBABILITY = 0.02  # an alternative less likely than this is not worth the user's time
+_FROM_SUBTASK = ("metric", "loss", "split", "baseline", "data_needed")
+
+
+class CardPitfall(NamedTuple):
+    """A pitfall worth saying here; `quote` holds the user's words that hint at it, if any do."""
+
+    id: str
+    title: str
+    why: str
+    check: str
+    remedy: str
+    source: str
+    quote: str
+
+
+class Card(NamedTuple):
+    """What to build: everything that must be fixed before a line of training code is written.
+
+    With a table `target` is the name of its target column, or a tuple of names; without one it says in words what is
+    predicted. All texts are empty, and `target` is None, while the task is undecided.
+    """
+
+    task: str
+    target: str | tuple[str, ...] | None
+    unit: str
+    inputs: str
+    metric: str
+    loss: str
+    split: str
+    baseline: str
+    data_needed: str
+    pitfalls: tuple[CardPitfall, ...]
+    slots: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+class Alternative(NamedTuple):
+    """Another category, how likely it is, and what would make it the answer."""
+
+    category: str
+    probability: float
+    it_would_be: str  # "It would be … if …"
+
+
+class Framing(NamedTuple):
+    """Which task a description is, why, and what to do about it.
+
+    `category` and `subtask` are None while undecided; then `undecided` says why and `questions` would decide.
+    """
+
+    description: str
+    category: str | None
+    subtask: str | None
+    probabilities: dict[str, float]  # every category; sums to 1
+    evidence: tuple[Evidence, ...]  # strongest first
+    card: Card
+    alternatives: tuple[Alternative, ...]
+    questions: tuple[Asked, ...]
+    profile: "Profile | None"
+    undecided: str
+    knowledge: str  # hash of the knowledge base that answered
+
+    def to_dict(self) -> dict[str, Any]:
+        """The framing as plain data, with `schema`, the version of this form, and `knowledge`, what answered."""
+        return {"schema": SCHEMA, **plain(self)}
+
+    def to_json(self) -> str:
+        """The framing as JSON text."""
+        import json
+
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2)
+
+    def to_markdown(self) -> str:
+        """The framing as a brief of one page."""
+        from advisor.render import markdown
+
+        return markdown(self)
+
+    def start(
+        self, directory: "str | Path", *, table: Any = None, target: str | None = None, template: str | None = None
+    ) -> "Path":
+        """Write a starter project and return its folder.
+
+        Args:
+            directory: the folder to make; it must not exist, or be empty.
+            table: a file (CSV, TSV, Parquet, JSON lines) or a data frame; without one the project starts on the
+                template's own data.
+            target: the column to predict; without one the column that the description names, or the last.
+            template: a template id such as "regression/linear"; without one the template of the category.
+
+        Raises:
+            InputRefused: the folder is taken, the table cannot be read, or no template fits; nothing is left behind.
+        """
+        from advisor.starter import write
+
+        return write(self, directory, table=table, target=target, template=template)
+
+
+def plain(value: Any) -> Any:
+    """Named tuples as dicts, tuples as lists, all the way down."""
+    if hasattr(value, "_asdict"):
+        return {name: plain(field) for name, field in value._asdict().items()}
+    if isinstance(value, dict):
+        return {name: plain(field) for name, field in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def build(
+    description: str,
+    knowledge: Knowledge,
+    reading: Reading,
+    posterior: Posterior,
+    *,
+    profile: "Profile | None" = None,
+    target: str | tuple[str, ...] | None = None,
+    answers: Mapping[str, str] | None = None,
+) -> Framing:
+    """The framing that follows from a posterior."""
+    category = posterior.category
+    subtask = None
+    if category is not None:
+        subtask = choose_subtask(posterior.evidence, category, knowledge.categories[category].default_subtask)
+    return Framing(
+        description=description,
+        category=category,
+        subtask=subtask,
+        probabilities=posterior.probabilities,
+        evidence=posterior.evidence,
+        card=_card(knowledge, reading, category, subtask, target),
+        alternatives=_alternatives(knowledge, posterior),
+        questions=questions_module.choose(knowledge, posterior.probabilities, answered=answers or ()),
+        profile=profile,
+        undecided=posterior.why_undecided,
+        knowledge=knowledge.hash,
+    )
+
+
+def _card(
+    knowledge: Knowledge,
+    reading: Reading,
+    category_id: str | None,
+    subtask_id: str | None,
+    target: str | tuple[str, ...] | None,
+) -> Card:
+    pitfalls = _pitfalls(knowledge, reading, category_id, subtask_id)
+    if category_id is None or subtask_id is None:
+        return Card("", target, "", "", "", "", "", "", "", pitfalls, (), ())
+    category = knowledge.categories[category_id]
+    subtask = category.subtasks[subtask_id]
+    return Card(
+        task=subtask.title,
+        target=target or subtask.target,
+        unit=_unit(reading, category_id, category, subtask),
+        inputs=category.inputs,
+        **{name: getattr(subtask, name) or getattr(category, name) for name in _FROM_SUBTASK},
+        pitfalls=pitfalls,
+        slots=tuple(category.slots),
+        sources=tuple(dict.fromkeys([*([subtask.source] if subtask.source else []), *category.sources])),
+    )
+
+
+def _unit(reading: Reading, category_id: str, category: Category, subtask: Subtask) -> str:
+    """The unit that the user named where a rule of this category caught it; else that of the sub-task or category."""
+    for fired in reading.fired:
+        if category_id in fired.rule.points_to and "unit" in fired.captures:
+            return fired.captures["unit"].lower()
+    return subtask.unit or category.unit
+
+
+def _pitfalls(
+    knowledge: Knowledge, reading: Reading, category: str | None, subtask: str | None
+) -> tuple[CardPitfall, ...]:
+    """The pitfalls that the text hints at, then those that this kind of task always has."""
+    always = (*knowledge.always.get(category or "", ()), *knowledge.always.get(f"{category}/{subtask}", ()))
+    found = []
+    for name in dict.fromkeys((*reading.pitfalls, *always)):
+        pitfall = knowledge.pitfalls[name]
+        if category is None or category in pitfall.categories:
+            found.append(_card_pitfall(pitfall, reading.pitfalls.get(name, "")))
+    return tuple(found)
+
+
+def _card_pitfall(pitfall: Pitfall, quote: str) -> CardPitfall:
+    return CardPitfall(pitfall.id, pitfall.title, pitfall.why, pitfall.check, pitfall.remedy, pitfall.source, quote)
+
+
+def _alternatives(knowledge: Knowledge, posterior: Posterior) -> tuple[Alternative, ...]:
+    others = sorted(
+        (item for item in posterior.probabilities.items() if item[0] != posterior.category), key=lambda item: -item[1]
+    )
+    return tuple(
+        Alternative(
+            name, p, f"It would be {knowledge.categories[name].title} if {knowledge.categories[name].it_would_be}."
+        )
+        for name, p in others[:MOST_ALTERNATIVES]
+        if p >= LEAST_PROBABILITY
+    )

@@ -1,0 +1,1 @@
+"""The REST service: a thin skin over advisor.api, described by OpenAPI."""

@@ -1,0 +1,115 @@
+"""The terminal program: list the templates, compare each with its dummy and peer, write a bundled data set as CSV."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from models import catalog
+from models.kit import files, program
+from models.kit.errors import Refused, count
+
+COMPARE_SECONDS = 600.0  # for one template
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command and returns the exit code: 0 done, 2 wrong options, 3 an input was refused, 4 a fault."""
+    parser = argparse.ArgumentParser(prog="python -m models", description="Templates that train a baseline on a table.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="what templates there are")
+    listing.set_defaults(run=_list)
+
+    comparing = commands.add_parser("compare", help="dummy, peer and ours on the template's own data")
+    comparing.add_argument("ids", nargs="*", metavar="ID", help="as regression/linear; all when none is given")
+    comparing.set_defaults(run=_compare)
+    for each in (listing, comparing):
+        each.add_argument("--json", action="store_true", help="as JSON")
+
+    data = commands.add_parser("data", help="write a bundled data set as CSV")
+    data.add_argument("id", metavar="ID", help="breast_cancer, diabetes or wine")
+    data.add_argument("--to", type=Path, metavar="FILE", help="ID.csv in this folder when not given")
+    data.add_argument("--force", action="store_true", help="replace a file that holds something else")
+    data.set_defaults(run=_data)
+
+    given = parser.parse_args(arguments)
+    code: int = given.run(given)
+    return code
+
+
+def _list(given: argparse.Namespace) -> int:
+    templates = [template.to_dict() for template in catalog.templates()]
+    if given.json:
+        return _show(json.dumps(templates, indent=1, ensure_ascii=False))
+    lines = [
+        f"{template['id']}\n  {template['title']}\n  subtasks: {', '.join(template['subtasks'])}\n"
+        f"  data: {template['data']}, first metric: {template['metric']}, peer: {template['peer']}"
+        for template in templates
+    ]
+    return _show("\n".join(lines))
+
+
+def _compare(given: argparse.Namespace) -> int:
+    templates = [catalog.find(identifier) for identifier in given.ids] or list(catalog.templates())
+    found = []
+    for template in templates:
+        metrics, shown = _trained(template)
+        if given.json:
+            chosen = ("metric", "beats_dummy", "verdict", "split", "seed", "threads", "models", "lead")
+            found.append({"id": template.id, "data": template.data} | {name: metrics[name] for name in chosen})
+        else:
+            _show(f"{template.id} on {template.data}, {count(metrics['threads'], 'thread')}\n{shown}")
+    return _show(json.dumps(found, indent=1, ensure_ascii=False)) if given.json else program.DONE
+
+
+def _trained(template: catalog.Template) -> tuple[dict[str, Any], str]:
+    """Returns the metrics of a fresh run of the template in a process of its own, and what it printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "output"
+        paths = [str(catalog.ROOT.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        run = subprocess.run(
+            [sys.executable, str(template.folder / "train.py"), "--output", str(output), "--no-plots"],
+            capture_output=True,
+            text=True,
+            timeout=COMPARE_SECONDS,
+            check=False,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        )
+        if run.returncode not in (program.DONE, program.NOT_BETTER):
+            raise Refused(f"{template.id}: training ended with {run.returncode}: {run.stderr.strip()}")
+        metrics = files.read_json(output / "metrics.json", remedy="run it again")
+    return metrics, run.stdout.rsplit("\nResults are in", 1)[0] + "\n"
+
+
+def _data(given: argparse.Namespace) -> int:
+    from models.kit import samples
+
+    sample = samples.load(given.id)
+    path = Path(f"{given.id}.csv") if given.to is None else given.to
+    content = sample.frame.write_csv()
+    if not path.parent.is_dir():
+        raise Refused(f"{path}: there is no folder {path.parent}; make it first")
+    if path.is_dir():
+        raise Refused(f"{path}: this is a folder; name a file in it, as {path / (given.id + '.csv')}")
+    if path.exists() and not given.force and path.read_bytes() != content.encode():
+        raise Refused(f"{path}: there is another file of this name; give --force to replace it")
+    files.write(path, content)
+    return _show(
+        f"{path}: {sample.title}\n"
+        f"  {count(sample.frame.height, 'row')}, {count(sample.frame.width, 'column')}, target {sample.target}\n"
+        f"  origin: {sample.origin}\n  licence: {sample.licence}"
+    )
+
+
+def _show(text: str) -> int:
+    sys.stdout.write(text + "\n")
+    return program.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))

@@ -1,0 +1,107 @@
+"""The catalog: which templates there are. A template is a folder with a template.yaml; its id is its place."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, get_type_hints
+
+import yaml
+
+from models.kit.errors import ConfigError, did_you_mean
+
+ROOT = Path(__file__).parent
+MANIFEST = "template.yaml"
+
+
+class Template(NamedTuple):
+    """A program to start from: the subtasks it serves, its own data set, its first metric, and its peer."""
+
+    id: str
+    category: str
+    subtasks: tuple[str, ...]
+    title: str
+    data: str
+    metric: str
+    peer: str
+    order: int
+    folder: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what the listing shows, as plain data."""
+        shown = {name: value for name, value in self._asdict().items() if name not in ("order", "folder")}
+        return shown | {"subtasks": list(self.subtasks)}
+
+
+@cache
+def templates(root: Path = ROOT) -> tuple[Template, ...]:
+    """Returns all templates by category and declared order; raises `ConfigError` for a faulty template.yaml.
+
+    >>> [template.id for template in templates()]
+    ['classification/softmax', 'regression/linear']
+    """
+    found = [_read(file, root) for file in sorted(root.glob(f"*/*/{MANIFEST}"))]
+    return tuple(sorted(found, key=lambda template: (template.category, template.order, template.id)))
+
+
+def find(identifier: str) -> Template:
+    """Returns the template of that id; raises `ConfigError` with the nearest one.
+
+    >>> find("regression/linear").data
+    'diabetes'
+    """
+    by_id = {template.id: template for template in templates()}
+    if identifier not in by_id:
+        hint = did_you_mean(identifier, by_id)
+        raise ConfigError(f"there is no template {identifier!r}{hint or '; there are ' + ', '.join(by_id)}")
+    return by_id[identifier]
+
+
+def choose(category: str, subtask: str | None) -> Template | None:
+    """Returns the first template of the category that serves the subtask (None: any subtask), or None.
+
+    >>> choose("regression", "duration").id, choose("regression", "survival")
+    ('regression/linear', None)
+    """
+    for template in templates():
+        if template.category == category and (subtask is None or subtask in template.subtasks):
+            return template
+    return None
+
+
+_WRITTEN = ("title", "subtasks", "data", "metric", "peer", "order")  # the rest of a template is its place
+
+
+def _read(file: Path, root: Path) -> Template:
+    try:
+        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{file}:{line}: not YAML: {error.problem}") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{file}:1: there should be lines of the form `name: value`")
+    values: dict[str, Any] = {}
+    for key, value in node.value:
+        where = f"{file}:{key.start_mark.line + 1}: {key.value}"
+        if key.value not in _WRITTEN:
+            raise ConfigError(f"{where}: there is no such field{did_you_mean(key.value, _WRITTEN)}")
+        values[key.value] = _field(key.value, value, where)
+    if absent := [name for name in _WRITTEN if name not in values]:
+        raise ConfigError(f"{file}: the field {absent[0]!r} is missing")
+    identifier = file.parent.relative_to(root).as_posix()
+    return Template(id=identifier, category=identifier.split("/")[0], folder=file.parent, **values)
+
+
+def _field(name: str, node: yaml.Node, where: str) -> Any:
+    kind = get_type_hints(Template)[name]
+    if kind == tuple[str, ...]:
+        if (
+            isinstance(node, yaml.SequenceNode)
+            and node.value
+            and all(isinstance(each, yaml.ScalarNode) for each in node.value)
+        ):
+            return tuple(each.value for each in node.value)
+        raise ConfigError(f"{where}: should be a list of names, as [a, b]")
+    if not isinstance(node, yaml.ScalarNode) or not node.value:
+        raise ConfigError(f"{where}: should be one value")
+    if kind is int and not node.value.isdecimal():
+        raise ConfigError(f"{where}: should be a whole number, not {node.value!r}")
+    return kind(node.value)

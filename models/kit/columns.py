@@ -1,0 +1,253 @@
+"""Columns and their roles: what each column of a table is, which ones a model may see, and every decision in words."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple
+
+import numpy.typing as npt
+import polars as pl
+
+from models.kit import cells
+from models.kit.errors import TableError, count, did_you_mean, listed
+
+FEWEST_ROWS = 10
+MOST_CLASSES = 50
+MOST_CLASSES_SHARE = 0.5  # of the rows; beyond it nearly every row is a class of its own
+FEW_LEVELS = 20  # a column named like an id with so few values is a category (`store_id` of five stores)
+FEW_LEVELS_SHARE = 0.1
+TEXT_WORDS, TEXT_CHARACTERS = 5, 40  # means over the cells; free text is long …
+TEXT_UNIQUE_SHARE = 0.5  # … and rarely twice the same
+
+_NAMED_LIKE_ID = re.compile(r"(?:^|[^a-zA-Z])(?i:id|ids|uuid|guid)$|[a-z]I[dD]$")
+_CODE = r"^0\d+$"  # 01234 is a post code or a part number: as a number it would lose its zero
+
+
+class Column(NamedTuple):
+    """A column that is used: its kind, and the decimal mark or date pattern its text is read with."""
+
+    name: str
+    kind: Literal["number", "category", "date"]
+    form: str = ""
+
+
+class Roles(NamedTuple):
+    """The target, the inputs, and what was decided about all columns, in sentences."""
+
+    target: Column
+    inputs: tuple[Column, ...]
+    decisions: tuple[str, ...]
+
+
+def assign(
+    frame: pl.DataFrame,
+    *,
+    target: str,
+    task: Literal["regression", "classification"],
+    group: str | None = None,
+    time: str | None = None,
+    leave_out: Iterable[str] = (),
+) -> Roles:
+    """Returns the roles of all columns; raises `TableError` when the table cannot serve the task.
+
+    >>> sizes, cities = ["1,5", "2,5", "?"] * 4, ["A", "B"] * 6
+    >>> frame = pl.DataFrame({"row": range(12), "size": sizes, "city": cities, "price": range(5, 17)})
+    >>> roles = assign(frame, target="price", task="regression")
+    >>> [(column.name, column.kind) for column in roles.inputs]
+    [('size', 'number'), ('city', 'category')]
+    >>> roles.decisions[0]
+    "column 'row' numbers the rows; left out"
+    """
+    leave_out = tuple(leave_out)
+    named = [("target", target), ("group", group), ("time", time), *(("leave_out", name) for name in leave_out)]
+    for setting, name in named:
+        if name is not None:
+            check_name(frame, name, setting=setting)
+    if clash := {group, time, *leave_out} & {target}:
+        raise TableError(f"column {clash.pop()!r} is the target, so it cannot also be group, time or left out")
+    if frame.height < FEWEST_ROWS:
+        raise TableError(
+            f"only {count(frame.height, 'row')}; at least {FEWEST_ROWS} are needed to train and test, "
+            "and some hundred to trust the result"
+        )
+    target_column, decisions = _target(frame[target], task)
+    known = target_values(frame, target_column).is_not_null()
+    frame = frame.filter(known)
+    answers = target_values(frame, target_column)
+    inputs = []
+    for column in frame.drop(target):
+        if column.name == group:
+            decisions.append(f"column {column.name!r} groups the rows for the split; left out")
+        elif column.name in leave_out:
+            decisions.append(f"column {column.name!r} is left out as config.yaml asks")
+        else:
+            role, said = _role(column)
+            if role is not None and role.kind == target_column.kind and target_values(frame, role).equals(answers):
+                role = None
+                said = [f"column {column.name!r} equals the target in every row, so it is the answer; left out"]
+            inputs += [role] if role is not None else []
+            decisions += said
+    if not inputs:
+        raise TableError(f"no column is left to predict {target!r} from: " + "; ".join(decisions))
+    return Roles(target_column, tuple(inputs), tuple(decisions))
+
+
+def check_name(frame: pl.DataFrame, name: str, *, setting: str) -> None:
+    """Raises `TableError` when the table has no column of that name."""
+    if name not in frame.columns:
+        hint = did_you_mean(name, frame.columns) or f"; it has {listed(frame.columns)}"
+        raise TableError(f"{setting}: the table has no column {name!r}{hint}")
+
+
+def target_values(frame: pl.DataFrame, column: Column) -> pl.Series:
+    """Returns the values of a number or category column as float64 or text, null where missing."""
+    values = frame[column.name]
+    read = cells.numbers(values, column.form or ".") if column.kind == "number" else cells.texts(values)
+    return read.alias("target")
+
+
+def ordered(column: pl.Series) -> npt.NDArray[Any]:
+    """Returns the values of a time column as float64 or datetime64, NaN or NaT where missing; raises `TableError`.
+
+    >>> ordered(pl.Series("day", ["2024-01-02", "2024-01-01"])).argsort().tolist()
+    [1, 0]
+    """
+    if column.dtype in (pl.Date, pl.Datetime):
+        return cells.moments(column).to_numpy()
+    if column.dtype.is_numeric():
+        return cells.numbers(column).to_numpy()
+    if (pattern := cells.date_pattern(column)) is not None:
+        return cells.moments(column, pattern).to_numpy()
+    if (mark := cells.decimal_mark(column)) is not None:
+        return cells.numbers(column, mark).to_numpy()
+    raise TableError(f"time: column {column.name!r} holds neither dates nor numbers; write dates as 2024-12-31")
+
+
+def grouped(column: pl.Series) -> npt.NDArray[Any]:
+    """Returns the values of a group column as text; the rows without one make up one group."""
+    return cells.texts(column).fill_null("").to_numpy()
+
+
+def _target(column: pl.Series, task: str) -> tuple[Column, list[str]]:
+    name, rows = column.name, column.len()
+    if column.dtype.is_nested() or column.dtype == pl.Binary:
+        raise TableError(f"target {name!r} holds nested values, which cannot be predicted; name another column")
+    present = rows - cells.texts(column).null_count()
+    if not present:
+        raise TableError(f"target {name!r}: all values are missing; name another column")
+    role, decisions = (_numeric_target if task == "regression" else _classes)(column, present)
+    usable = rows - target_values(column.to_frame(), role).null_count()
+    if usable < rows:
+        gaps = f"{rows - usable:,} of {count(rows, 'row')}"
+        decisions.append(f"target {name!r} is missing in {gaps}; those rows are left out")
+    if usable < FEWEST_ROWS:
+        raise TableError(
+            f"target {name!r}: only {count(usable, 'row')} with a value; at least {FEWEST_ROWS} are needed"
+        )
+    return role, decisions
+
+
+def _numeric_target(column: pl.Series, present: int) -> tuple[Column, list[str]]:
+    name = column.name
+    mark = "." if column.dtype.is_numeric() or column.dtype == pl.Duration else cells.decimal_mark(column)
+    if mark is None or column.dtype == pl.Boolean:
+        raise TableError(
+            f"target {name!r} is not a number, and regression predicts numbers; to predict one of several names, "
+            "use the template classification/softmax"
+        )
+    role = Column(name, "number", mark)
+    values = cells.numbers(column, mark).drop_nulls()
+    decisions = []
+    if values.n_unique() == 1:
+        raise TableError(f"target {name!r} has the same value in every row, so there is nothing to predict")
+    if values.n_unique() == 2:
+        decisions.append(f"target {name!r} has only two values; classification may fit the question better")
+    if values.len() < present:
+        decisions.append(
+            f"target {name!r}: {present - values.len():,} of {present:,} values are not numbers; treated as missing"
+        )
+    return role, decisions
+
+
+def _classes(column: pl.Series, present: int) -> tuple[Column, list[str]]:
+    name, sizes = column.name, cells.texts(column).drop_nulls().value_counts(sort=True)
+    if sizes.height == 1:
+        raise TableError(f"target {name!r} has only one class, {sizes[name][0]!r}; there is nothing to tell apart")
+    if sizes.height > MOST_CLASSES or sizes.height > MOST_CLASSES_SHARE * present:
+        many = f"{count(sizes.height, 'class')} in {count(present, 'row')}, more than can be learned"
+        remedy = f"group them, or name another column (at most {MOST_CLASSES})"
+        if cells.decimal_mark(column) is not None:
+            remedy = "it is a number: use the template regression/linear"
+        raise TableError(f"target {name!r} has {many}; {remedy}")
+    single = sorted(sizes.filter(pl.col("count") == 1)[name].to_list())
+    decisions = []
+    if single:
+        decisions.append(
+            f"target {name!r}: one row only for {listed(single)}; it goes to training, so the test is silent about it"
+        )
+    return Column(name, "category"), decisions
+
+
+def _role(column: pl.Series) -> tuple[Column | None, list[str]]:
+    """Returns how an input column is used, or None, and what there is to say about it."""
+    name, rows = column.name, column.len()
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        return None, [f"column {name!r} holds nested values; left out"]
+    present = cells.texts(column).drop_nulls()
+    if not present.len():
+        return None, [f"column {name!r}: all values are missing; left out"]
+    if present.n_unique() == 1 and present.len() == rows:
+        return None, [f"column {name!r} has the same value in every row; left out"]
+    if column.dtype.is_temporal() and column.dtype not in (pl.Duration, pl.Time):
+        return Column(name, "date"), _missing(column, rows - present.len())
+    if _NAMED_LIKE_ID.search(name) and present.n_unique() > max(FEW_LEVELS, FEW_LEVELS_SHARE * rows):
+        return None, [
+            f"column {name!r} names things rather than measuring them; left out "
+            "(if the rows of one thing belong together, set `group`)"
+        ]
+    if column.dtype == pl.Boolean or _NAMED_LIKE_ID.search(name):
+        return Column(name, "category"), _missing(column, rows - present.len())
+    if column.dtype.is_numeric() or column.dtype in (pl.Duration, pl.Time):
+        return _number(column, ".", present)
+    return _text(column, present)
+
+
+def _text(column: pl.Series, present: pl.Series) -> tuple[Column | None, list[str]]:
+    name, gaps = column.name, column.len() - present.len()
+    codes = present.str.contains(_CODE).any() and present.str.len_chars().n_unique() == 1
+    if not codes and (mark := cells.decimal_mark(column)) is not None:
+        return _number(column, mark, present)
+    if not codes and (pattern := cells.date_pattern(column)) is not None:
+        unread = cells.moments(column, pattern).null_count() - gaps
+        said = []
+        if unread:
+            said.append(f"column {name!r}: {unread:,} of {column.len():,} values are not dates; treated as missing")
+        if pattern.startswith(("%d/%m", "%m/%d", "%d-%m", "%m-%d")):
+            order = "day, month" if pattern.startswith("%d") else "month, day"
+            said.append(f"column {name!r}: dates are read as {order}, year")
+        return Column(name, "date", pattern), said + _missing(column, gaps)
+    words, characters = present.str.count_matches(r"\S+").sum(), present.str.len_chars().sum()
+    long = words >= TEXT_WORDS * present.len() or characters >= TEXT_CHARACTERS * present.len()
+    if long and present.n_unique() > TEXT_UNIQUE_SHARE * present.len():
+        return None, [f"column {name!r} is free text; left out"]
+    if present.n_unique() == present.len():
+        return None, [f"column {name!r} has another value in every row, so it names rows; left out"]
+    return Column(name, "category"), _missing(column, gaps)
+
+
+def _number(column: pl.Series, mark: str, present: pl.Series) -> tuple[Column | None, list[str]]:
+    name, rows = column.name, column.len()
+    values = cells.numbers(column, mark)
+    said = []
+    if unread := values.null_count() - (rows - present.len()):
+        said.append(f"column {name!r}: {unread:,} of {rows:,} values are not numbers; treated as missing")
+    steps = values.diff().drop_nulls()
+    if not values.null_count() and values[0] in (0, 1) and bool((steps == 1).all()):
+        return None, [f"column {name!r} numbers the rows; left out"]
+    if column.dtype == pl.String and present.str.contains(r"[^\d.eE+\-]").any():
+        sign = "a decimal comma" if mark == "," else "a decimal point"
+        said.append(f"column {name!r}: text read as numbers, with {sign}")
+    return Column(name, "number", mark), said + _missing(column, rows - present.len())
+
+
+def _missing(column: pl.Series, gaps: int) -> list[str]:
+    return [f"column {column.name!r}: {gaps:,} of {column.len():,} values are missing"] if gaps else []

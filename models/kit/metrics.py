@@ -1,0 +1,166 @@
+"""Metrics with their uncertainty: each value has a 95 % interval over the test rows, and so has the lead of one model.
+
+The interval is the percentile bootstrap (Efron and Tibshirani, 1993, An Introduction to the Bootstrap, chapter 13). A
+resample is a row of weights, how often each test row was drawn, so all resamples are computed together. Two models
+that are scored with the same seed see the same resamples, which makes the interval of their difference a paired one.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float64]
+Draws = dict[str, Vector]  # by metric: the value on the test rows, then one for each resample
+
+RESAMPLES = 1_000
+FEWEST_RESAMPLES = 200
+CHUNK_CELLS = 4_000_000  # weights held at once
+MOST_CELLS = 100_000_000  # weights drawn in all; beyond it, fewer resamples
+INTERVAL_PERCENTILES = (2.5, 97.5)
+SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)  # as in scikit-learn: one certain error does not cost infinity
+
+
+class Metric(NamedTuple):
+    """A metric's name for people, which direction is better, and whether it is in the unit of the target."""
+
+    title: str
+    higher_is_better: bool
+    in_unit: bool = False
+
+
+METRICS = {
+    "r2": Metric("R²", higher_is_better=True),
+    "mae": Metric("MAE", higher_is_better=False, in_unit=True),
+    "rmse": Metric("RMSE", higher_is_better=False, in_unit=True),
+    "log_loss": Metric("log-loss", higher_is_better=False),
+    "accuracy": Metric("accuracy", higher_is_better=True),
+    "balanced_accuracy": Metric("balanced accuracy", higher_is_better=True),
+    "macro_f1": Metric("macro-F1", higher_is_better=True),
+    "average_precision": Metric("average precision", higher_is_better=True),
+    "roc_auc": Metric("ROC-AUC", higher_is_better=True),
+}
+
+
+class Score(NamedTuple):
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def regression(actual: Vector, predicted: Vector, *, seed: int) -> Draws:
+    """Returns R², MAE and RMSE, on the rows and on each resample.
+
+    >>> draws = regression(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0]), seed=0)
+    >>> float(draws["r2"][0]), round(float(draws["mae"][0]), 3)
+    (0.5, 0.333)
+    """
+    error = predicted - actual
+    actual = actual - actual.mean()  # R² stays the same, and its sums of squares exact for a target such as a year
+    return _bootstrap(lambda weights: _regression(weights, actual, error), actual.size, seed=seed)
+
+
+def classification(actual: npt.NDArray[np.int64], probabilities: Vector, *, seed: int) -> Draws:
+    """Returns log-loss, accuracy, balanced accuracy and macro-F1, and with two classes average precision and ROC-AUC.
+
+    `actual` holds places of classes, `probabilities` has the shape (rows, classes); of two classes the last is the
+    positive one.
+
+    >>> draws = classification(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), seed=0)
+    >>> round(float(draws["accuracy"][0]), 3), float(draws["roc_auc"][0])
+    (0.667, 1.0)
+    """
+    return _bootstrap(lambda weights: _classification(weights, actual, probabilities), actual.size, seed=seed)
+
+
+def score(draws: Draws, metric: str) -> Score:
+    """Returns the value of a metric with its interval.
+
+    >>> score({"mae": np.array([2.0, 1.0, 2.0, 3.0])}, "mae")
+    Score(value=2.0, low=1.05, high=2.95)
+    """
+    return _score(draws[metric])
+
+
+def lead(ours: Draws, other: Draws, metric: str) -> Score:
+    """Returns by how much `ours` is better (positive) than `other`, with the paired interval.
+
+    >>> lead({"mae": np.array([2.0, 1.5, 2.5])}, {"mae": np.array([3.0, 2.5, 3.5])}, "mae")
+    Score(value=1.0, low=1.0, high=1.0)
+    """
+    sign = 1.0 if METRICS[metric].higher_is_better else -1.0
+    return _score(sign * (ours[metric] - other[metric]))
+
+
+def _score(draws: Vector) -> Score:
+    usable = draws[1:][~np.isnan(draws[1:])]  # a resample may hold one class only, where ROC-AUC has no value
+    low, high = np.percentile(usable, INTERVAL_PERCENTILES) if usable.size else (np.nan, np.nan)
+    return Score(float(draws[0]), float(low), float(high))
+
+
+def _bootstrap(statistics: Callable[[Vector], Draws], rows: int, *, seed: int) -> Draws:
+    chunks = [statistics(weights) for weights in _weights(rows, seed=seed)]
+    return {metric: np.concatenate([chunk[metric] for chunk in chunks]) for metric in chunks[0]}
+
+
+def _weights(rows: int, *, seed: int) -> Iterator[Vector]:
+    """Yields weights of shape (some resamples, rows); the very first resample is the rows themselves."""
+    yield np.ones((1, rows))
+    generator = np.random.default_rng(seed)
+    left = min(RESAMPLES, max(FEWEST_RESAMPLES, MOST_CELLS // rows))
+    while left:
+        size = min(left, max(1, CHUNK_CELLS // rows))
+        drawn = generator.integers(0, rows, (size, rows)) + rows * np.arange(size)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows).astype(np.float64)
+        left -= size
+
+
+def _regression(weights: Vector, actual: Vector, error: Vector) -> Draws:
+    rows = actual.size
+    squares = weights @ error**2
+    spread = weights @ actual**2 - (weights @ actual) ** 2 / rows
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r2 = np.where(spread > 0, 1 - squares / spread, np.nan)
+    return {"r2": r2, "mae": weights @ np.abs(error) / rows, "rmse": np.sqrt(squares / rows)}
+
+
+def _classification(weights: Vector, actual: npt.NDArray[np.int64], probabilities: Vector) -> Draws:
+    rows, classes = probabilities.shape
+    predicted = probabilities.argmax(axis=1)
+    given = np.clip(probabilities[np.arange(rows), actual], SMALLEST_PROBABILITY, 1.0)
+    is_actual, is_predicted = np.eye(classes)[actual], np.eye(classes)[predicted]
+    hits, actuals, guesses = weights @ (is_actual * is_predicted), weights @ is_actual, weights @ is_predicted
+    with np.errstate(divide="ignore", invalid="ignore"):
+        recall = np.where(actuals > 0, hits / actuals, np.nan)
+        f1 = np.where(actuals + guesses > 0, 2 * hits / (actuals + guesses), np.nan)
+    draws = {
+        "log_loss": weights @ -np.log(given) / rows,
+        "accuracy": hits.sum(axis=1) / rows,
+        "balanced_accuracy": np.nanmean(recall, axis=1),
+        "macro_f1": np.nanmean(f1, axis=1),
+    }
+    return draws | _ranked(weights, actual == 1, probabilities[:, 1]) if classes == 2 else draws
+
+
+def _ranked(weights: Vector, positive: npt.NDArray[np.bool_], scores: Vector) -> Draws:
+    """Returns average precision and ROC-AUC; rows with equal scores count as one step."""
+    order = np.argsort(-scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=np.inf))
+    ordered, truth = weights[:, order], positive[order]
+    found = np.add.reduceat(ordered * truth, starts, axis=1)
+    false = np.add.reduceat(ordered * ~truth, starts, axis=1)
+    found_so_far, false_so_far = found.cumsum(axis=1), false.cumsum(axis=1)
+    positives, negatives = found_so_far[:, -1], false_so_far[:, -1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = np.nan_to_num(found_so_far / (found_so_far + false_so_far))
+        average_precision = (found * precision).sum(axis=1) / positives
+        roc_auc = (false * (found_so_far - found / 2)).sum(axis=1) / (positives * negatives)
+    return {"average_precision": average_precision, "roc_auc": roc_auc}
+
+
+def to_dict(draws: Draws) -> dict[str, dict[str, Any]]:
+    """Returns all scores as plain data, as metrics.json holds them."""
+    return {metric: score(draws, metric)._asdict() for metric in draws}

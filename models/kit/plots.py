@@ -1,0 +1,163 @@
+"""Plots of a run, as PNG files: what the report's numbers look like. matplotlib is imported when one is drawn."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from models.kit.training import Point
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Vector = npt.NDArray[np.float64]
+
+SIZE_INCHES, DOTS_PER_INCH = (6.4, 4.8), 110
+Z = 1.96  # standard errors of a 95 % interval
+MOST_POINTS = 10_000  # of a scatter plot
+MOST_CELLS_WRITTEN = 15  # classes up to which a confusion matrix shows its counts
+CALIBRATION_BINS = 10
+FEWEST_IN_BIN = 5  # rows
+WIDE_RATIO = 10  # between the largest and the smallest loss; beyond it the axis is logarithmic
+LONGEST_LABEL = 40  # characters
+COLOUR, MARK, QUIET = "#1f5fa8", "#c2410c", "#6b7280"
+
+
+def predicted_vs_actual(path: Path, actual: Vector, predicted: Vector, *, target: str) -> None:
+    """Draws each test row: a good model keeps to the diagonal."""
+    with _axes(path, "Predicted and actual, test rows") as axes:
+        axes.scatter(*_thinned(actual, predicted), s=14, alpha=0.6, color=COLOUR, linewidths=0)
+        ends = [min(actual.min(), predicted.min()), max(actual.max(), predicted.max())]
+        axes.plot(ends, ends, color=MARK, linewidth=1.2, label="predicted = actual")
+        axes.set_xlabel(f"actual {_label(target)}")
+        axes.set_ylabel(f"predicted {_label(target)}")
+        axes.legend(frameon=False)
+
+
+def residuals(path: Path, actual: Vector, predicted: Vector, *, target: str) -> None:
+    """Draws what is left over each prediction: a pattern here is something the model has not learned."""
+    with _axes(path, "Residuals, test rows") as axes:
+        axes.scatter(*_thinned(predicted, actual - predicted), s=14, alpha=0.6, color=COLOUR, linewidths=0)
+        axes.axhline(0, color=MARK, linewidth=1.2)
+        axes.set_xlabel(f"predicted {_label(target)}")
+        axes.set_ylabel(f"actual minus predicted {_label(target)}")
+
+
+def confusion(path: Path, actual: npt.NDArray[np.int64], probabilities: Vector, *, classes: Sequence[str]) -> None:
+    """Draws how many test rows of each class were taken for which."""
+    size = len(classes)
+    counts = np.zeros((size, size), dtype=np.int64)
+    np.add.at(counts, (actual, probabilities.argmax(axis=1)), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    with _axes(path, "Confusion matrix, number of test rows") as axes:
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        places = range(size)
+        axes.set_xticks(
+            places,
+            [_label(name) for name in classes],
+            rotation=30 if size > 3 else 0,
+            ha="right" if size > 3 else "center",
+        )
+        axes.set_yticks(places, [_label(name) for name in classes])
+        axes.grid(visible=False)
+        axes.set_xlabel("predicted class")
+        axes.set_ylabel("actual class")
+        for row, column in np.ndindex(size, size) if size <= MOST_CELLS_WRITTEN else ():
+            dark = shares[row, column] > 0.5
+            axes.text(
+                column, row, f"{counts[row, column]:,}", ha="center", va="center", color="white" if dark else "black"
+            )
+
+
+def calibration(path: Path, positive: npt.NDArray[np.bool_], probability: Vector, *, name: str) -> None:
+    """Draws, for rows of similar predicted probability, how often the class really occurred."""
+    bins = max(2, min(CALIBRATION_BINS, positive.size // FEWEST_IN_BIN))
+    parts = np.array_split(np.argsort(probability, kind="stable"), bins)
+    means = np.array([[probability[part].mean(), positive[part].mean(), part.size] for part in parts if part.size])
+    predicted, share, rows = means.T
+    middle = (share + Z**2 / (2 * rows)) / (
+        1 + Z**2 / rows
+    )  # Wilson's interval of a share: right at nought and one too
+    reach = Z * np.sqrt(share * (1 - share) / rows + (Z / (2 * rows)) ** 2) / (1 + Z**2 / rows)
+    error = np.stack([share - middle + reach, middle + reach - share]).clip(min=0)
+    with _axes(path, f"Calibration, {bins} bins of equally many test rows") as axes:
+        axes.plot([0, 1], [0, 1], color=MARK, linewidth=1.2, label="perfectly calibrated")
+        axes.errorbar(predicted, share, yerr=error, fmt="o", color=COLOUR, capsize=3, label="test rows, 95 % interval")
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_ylim(-0.03, 1.03)
+        axes.set_xlabel(f"predicted probability of {_label(name)}")
+        axes.set_ylabel(f"share of {_label(name)}")
+        axes.legend(frameon=False)
+
+
+def precision_recall(path: Path, positive: npt.NDArray[np.bool_], probability: Vector, *, name: str) -> None:
+    """Draws which precision each recall costs; the dashed line is what guessing gives."""
+    order = np.argsort(-probability, kind="stable")
+    ends = np.flatnonzero(np.diff(probability[order], append=-np.inf))
+    found = positive[order].cumsum()[ends]
+    with _axes(path, f"Precision and recall of {_label(name)}, test rows") as axes:
+        axes.step([0, *(found / positive.sum())], [1, *(found / (ends + 1))], where="pre", color=COLOUR, label="model")
+        axes.axhline(
+            positive.mean(), color=QUIET, linestyle="--", linewidth=1.2, label=f"guessing ({positive.mean():.2f})"
+        )
+        axes.set_xlim(0, 1.03)
+        axes.set_ylim(0, 1.03)
+        axes.set_xlabel("recall: share of the real ones that are found")
+        axes.set_ylabel("precision: share of the found ones that are real")
+        axes.legend(frameon=False, loc="lower left")
+
+
+def learning_curve(path: Path, history: Sequence[Point], *, title: str) -> None:
+    """Draws the loss along the training."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+    with _axes(path, "Learning curve") as axes:
+        steps = [point.step for point in history]
+        axes.plot(steps, [point.training for point in history], color=COLOUR, label="training, with penalty")
+        validation = [(point.step, point.validation) for point in history if point.validation is not None]
+        if validation:
+            axes.plot(*zip(*validation, strict=True), color=MARK, label="validation")
+        losses = [point.training for point in history] + [loss for _, loss in validation]
+        if min(losses, default=0) > 0 and max(losses) > WIDE_RATIO * min(losses):
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("epoch" if validation else "step")
+        axes.set_ylabel(title)
+        axes.legend(frameon=False)
+
+
+@contextmanager
+def _axes(path: Path, title: str) -> Iterator["Axes"]:
+    from matplotlib.figure import Figure  # no pyplot: no windows, no global state
+
+    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title, fontsize=11)
+    axes.grid(visible=True, color="#e5e7eb", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    yield axes
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="Glyph .* missing", category=UserWarning
+        )  # a name may hold any character
+        figure.savefig(path)
+
+
+def _label(name: str) -> str:
+    """Returns a name as matplotlib shows it literally, in one line and not too long."""
+    line = " ".join(name.split())
+    line = line if len(line) <= LONGEST_LABEL else line[: LONGEST_LABEL - 1] + "…"
+    return line.replace("$", r"\$")  # two of them would begin a formula
+
+
+def _thinned(across: Vector, up: Vector) -> tuple[Vector, Vector]:
+    step = -(-across.size // MOST_POINTS)
+    return across[::step], up[::step]

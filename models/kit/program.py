@@ -1,0 +1,114 @@
+"""A template's programs: their options, their threads, and their way out.
+
+Exit codes: 0 done, 1 done but not better than the dummy (or no longer what training measured), 2 wrong options,
+3 an input was refused, 4 a fault of the program, 130 interrupted before there was a result.
+"""
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from models.kit import config
+from models.kit.config import S
+from models.kit.errors import ConfigError, Refused
+
+T = TypeVar("T")
+
+DONE, NOT_BETTER, REFUSED, FAULT, INTERRUPTED = 0, 1, 3, 4, 130
+DEBUG_VARIABLE = "MODELS_DEBUG"  # set it to see the traceback of a fault
+
+
+def options(description: str, folder: Path) -> argparse.ArgumentParser:
+    """Returns a parser with the options that all programs share; `folder` is the project's, where config.yaml lies.
+
+    >>> options("Trains.", Path("/project")).parse_args([]).config
+    PosixPath('/project/config.yaml')
+    """
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument(
+        "--config", type=Path, default=folder / "config.yaml", metavar="FILE", help="settings (config.yaml)"
+    )
+    parser.add_argument("--output", metavar="DIR", help="folder of the results, instead of the one in the settings")
+    return parser
+
+
+def training_options(description: str, folder: Path) -> argparse.ArgumentParser:
+    """Returns a parser with the options of train.py."""
+    parser = options(description, folder)
+    parser.add_argument(
+        "--rows", type=_positive, metavar="N", help="use only N rows, drawn at random, to try it quickly"
+    )
+    parser.add_argument("--no-plots", dest="plots", action="store_false", help="draw nothing")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"should be a whole number above nought, not {text!r}")
+    return int(text)
+
+
+def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """Returns what the work gives, and the seconds it took.
+
+    >>> timed(lambda: 2 + 2)[0]
+    4
+    """
+    started = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - started
+
+
+def settings(given: argparse.Namespace, kind: type[S]) -> S:
+    """Returns the checked settings of `--config`, with the folder of results as an absolute path."""
+    found = config.read(given.config, kind)
+    project = given.config.resolve().parent
+    output = Path(given.output).resolve() if given.output else (project / Path(found.output).expanduser()).resolve()
+    if project.is_relative_to(output):
+        raise ConfigError(f"output: {output} holds the project itself; name a folder of its own, as `output`")
+    return replace(found, output=str(output))
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Limits tensor_core, numpy and scikit-learn to that many threads while the block runs."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    import tensor_core as tc
+
+    before = tc.get_num_threads()
+    tc.set_num_threads(number)
+    try:
+        with threadpool_limits(limits=number):
+            yield
+    finally:
+        tc.set_num_threads(before)
+
+
+def run(main: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = None) -> int:
+    """Runs a program and returns its exit code; what was refused is said in one line on stderr."""
+    try:
+        return main(sys.argv[1:] if arguments is None else arguments)
+    except Refused as error:
+        sys.stderr.write(f"error: {error}\n")
+        return REFUSED
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was written\n")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last line of defence of a program
+        sys.stderr.write(f"fault: {type(error).__name__}: {error}\n")
+        if os.environ.get(DEBUG_VARIABLE):
+            traceback.print_exc()
+        else:
+            sys.stderr.write(f"this should not happen; set {DEBUG_VARIABLE}=1 to see where\n")
+        return FAULT

@@ -1,0 +1,88 @@
+"""The data sets that travel with scikit-learn, with readable names: small, free, and there without a network."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from models.kit.errors import TableError, did_you_mean
+
+PREFIX = "sample:"  # in config.yaml: `table: sample:diabetes`
+
+
+class Sample(NamedTuple):
+    """A data set, the column to predict, and where it comes from."""
+
+    frame: pl.DataFrame
+    target: str
+    title: str
+    origin: str
+    licence: str
+
+
+def names() -> tuple[str, ...]:
+    """Returns the ids of the data sets.
+
+    >>> names()
+    ('breast_cancer', 'diabetes', 'wine')
+    """
+    return tuple(sorted(_SAMPLES))
+
+
+def load(name: str) -> Sample:
+    """Returns the data set of that id; raises `TableError` for an unknown one.
+
+    >>> sample = load("diabetes")
+    >>> sample.frame.shape, sample.target
+    ((442, 11), 'progression')
+    """
+    if name not in _SAMPLES:
+        raise TableError(
+            f"there is no bundled data set {name!r}{did_you_mean(name, names())}; there are {', '.join(names())}"
+        )
+    return _SAMPLES[name]()
+
+
+def _diabetes() -> Sample:
+    from sklearn.datasets import load_diabetes
+
+    return Sample(
+        _frame(load_diabetes(scaled=False), "progression"),
+        "progression",
+        "Disease progression of 442 diabetes patients one year after the measurements",
+        "Efron, Hastie, Johnstone and Tibshirani (2004), Least Angle Regression; through scikit-learn",
+        "the authors state none; redistributed with scikit-learn (BSD-3-Clause)",
+    )
+
+
+def _breast_cancer() -> Sample:
+    from sklearn.datasets import load_breast_cancer
+
+    return Sample(
+        _frame(load_breast_cancer(), "diagnosis"),
+        "diagnosis",
+        "Measurements of cell nuclei in 569 breast tumours, malignant or benign",
+        "Wolberg, Street and Mangasarian (1995), Breast Cancer Wisconsin (Diagnostic), UCI; through scikit-learn",
+        "CC BY 4.0",
+    )
+
+
+def _wine() -> Sample:
+    from sklearn.datasets import load_wine
+
+    return Sample(
+        _frame(load_wine(), "cultivar"),
+        "cultivar",
+        "Chemical analysis of 178 wines of three cultivars",
+        "Aeberhard and Forina (1992), Wine, UCI; through scikit-learn",
+        "CC BY 4.0",
+    )
+
+
+def _frame(bunch: Any, target: str) -> pl.DataFrame:
+    frame = pl.DataFrame(bunch.data, schema=[str(name) for name in bunch.feature_names])
+    labels = [str(bunch.target_names[value]) for value in bunch.target] if "target_names" in bunch else bunch.target
+    return frame.with_columns(pl.Series(target, labels))
+
+
+_SAMPLES: dict[str, Callable[[], Sample]] = {"breast_cancer": _breast_cancer, "diabetes": _diabetes, "wine": _wine}

@@ -1,0 +1,43 @@
+"""`python -m taxonomy compile` writes the index; `check` only looks; `fire TEXT` shows which rules a text fires."""
+
+import argparse
+import sys
+
+from taxonomy.sources import KnowledgeError, read
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when all is well, 1 when the knowledge base has mistakes."""
+    parser = argparse.ArgumentParser(prog="python -m taxonomy", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("compile", help="check the YAML and write taxonomy/index.json")
+    commands.add_parser("check", help="check the YAML: fields, ids, phrases, and every rule's own examples")
+    fire = commands.add_parser("fire", help="show which rules a text fires")
+    fire.add_argument("text")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "compile":
+            from taxonomy.knowledge import write_index
+
+            index = write_index()
+            print(f"{len(index['rules'])} rules, knowledge {index['hash']}")
+        elif options.command == "check":
+            from taxonomy.checks import example_mistakes
+
+            mistakes = example_mistakes(read())
+            print("\n".join(mistakes) or "the knowledge base is consistent")
+            return 1 if mistakes else 0
+        else:
+            from taxonomy.knowledge import load
+            from taxonomy.reading import read_text
+
+            for fired in read_text(load(), options.text).fired:
+                print(f"{fired.rule.id:40s} “{fired.quote}”")
+    except KnowledgeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""The knowledge base against itself: every rule's own examples, run."""
+
+from taxonomy.knowledge import Knowledge, compile_index, from_index
+from taxonomy.reading import read_text
+from taxonomy.sources import Sources
+
+
+def example_mistakes(sources: Sources) -> list[str]:
+    """Every example that does not hold: `matches` fire their rule, `ignores` do not, `known_misses` do not yet."""
+    knowledge = from_index(compile_index(sources))
+    mistakes = []
+    for category, folder in sources.folders.items():
+        for rule in folder.rules:
+            name = f"taxonomy/{category}/rules.yaml: {rule.id}"
+            fires = {
+                text: _fires(knowledge, rule.id, text) for text in (*rule.matches, *rule.ignores, *rule.known_misses)
+            }
+            mistakes += [f"{name} must match but does not: {text}" for text in rule.matches if not fires[text]]
+            mistakes += [f"{name} must ignore but matches: {text}" for text in rule.ignores if fires[text]]
+            mistakes += [
+                f"{name} matches a known miss; move it to matches: {text}" for text in rule.known_misses if fires[text]
+            ]
+    return mistakes
+
+
+def _fires(knowledge: Knowledge, rule: str, text: str) -> bool:
+    return any(fired.rule.id == rule for fired in read_text(knowledge, text).fired)

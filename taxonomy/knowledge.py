@@ -1,0 +1,207 @@
+"""What a running program knows: the compiled index, loaded once.
+
+`python -m taxonomy compile` writes taxonomy/index.json from the YAML; building the package does the same. In a
+checkout, where the YAML stands beside it, an index older than a YAML file is made again on the spot. A wheel holds
+the index alone.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from taxonomy.matching import CANCELLED_BY, ENDS, NEGATORS, Matcher
+from taxonomy.schema import Answer, Category, Pitfall, Question, Rule, Subtask
+
+if TYPE_CHECKING:
+    from taxonomy.sources import Sources
+
+SCHEMA = 1
+FOLDER = os.path.dirname(os.path.abspath(__file__))  # os.path: pathlib costs a cold start 4 ms
+INDEX = os.path.join(FOLDER, "index.json")
+
+WHEN, UNLESS, PITFALL = "when:", "unless:", "pitfall:"  # prefixes of the owners of phrases
+
+
+T = TypeVar("T")
+
+
+class Records(Mapping[str, T]):
+    """Records by id, in the order of the sources; each is decoded when it is first asked for."""
+
+    def __init__(self, texts: dict[str, str], decode: Callable[[dict[str, Any]], T]) -> None:
+        self._texts = texts
+        self._decode = decode
+        self._decoded: dict[str, T] = {}
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._decoded:
+            self._decoded[name] = self._decode(json.loads(self._texts[name]))
+        return self._decoded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
+class Knowledge(NamedTuple):
+    """Everything that is known, checked and compiled."""
+
+    hash: str  # of the sources; two programs with the same hash answer alike
+    matcher: Matcher
+    categories: Records[Category]
+    rules: Records[Rule]
+    questions: Records[Question]
+    pitfalls: Records[Pitfall]
+    asked: dict[
+        str, list[str]
+    ]  # category -> questions that tell it from its neighbours; "" -> those that tell all apart
+    always: dict[str, list[str]]  # category or category/subtask -> pitfalls that are always worth saying there
+
+
+def compile_index(sources: "Sources") -> dict[str, Any]:
+    """All of `sources` as one index, plain data that JSON can hold; equal sources give equal bytes."""
+    import hashlib
+
+    from taxonomy.phrases import compile_phrases
+
+    rules = {rule.id: rule for folder in sources.folders.values() for rule in folder.rules}
+    questions = (
+        *sources.questions,
+        *(question for folder in sources.folders.values() for question in folder.questions),
+    )
+    pitfalls = [
+        pitfall if pitfall.categories else pitfall._replace(categories=tuple(sources.folders))
+        for pitfall in sources.pitfalls
+    ]
+    for category, folder in sources.folders.items():
+        pitfalls += [pitfall._replace(categories=pitfall.categories or (category,)) for pitfall in folder.pitfalls]
+    owners = {
+        NEGATORS: sources.negation.negators,
+        CANCELLED_BY: sources.negation.cancelled_by,
+        ENDS: sources.negation.ends,
+        **{WHEN + rule.id: rule.when for rule in rules.values()},
+        **{UNLESS + rule.id: rule.unless for rule in rules.values() if rule.unless},
+        **{PITFALL + pitfall.id: pitfall.when for pitfall in pitfalls if pitfall.when},
+    }
+    always: dict[str, list[str]] = {}
+    for pitfall in pitfalls:
+        for name in pitfall.always:
+            always.setdefault(name, []).append(pitfall.id)
+    index = {
+        "schema": SCHEMA,
+        "categories": {name: _text(folder.category) for name, folder in sources.folders.items()},
+        "rules": {name: _text(_without_examples(rule)) for name, rule in rules.items()},
+        "questions": {question.id: _text(question) for question in questions},
+        "pitfalls": {pitfall.id: _text(pitfall) for pitfall in pitfalls},
+        "asked": {
+            "": [question.id for question in sources.questions],
+            **{name: [question.id for question in folder.questions] for name, folder in sources.folders.items()},
+        },
+        "always": always,
+        "phrases": compile_phrases(owners, sources.lexicon),
+    }
+    digest = hashlib.sha256(json.dumps(index, sort_keys=True).encode()).hexdigest()
+    return {"hash": digest[:16], **index}
+
+
+def _without_examples(rule: Rule) -> Rule:
+    """What a running program needs of a rule: its phrases are compiled, and its examples are tests."""
+    return rule._replace(when=(), unless=(), matches=(), ignores=(), known_misses=())
+
+
+def _text(record: Any) -> str:
+    """A record as JSON of its own: the index is large, and one framing needs few of its records."""
+    return json.dumps(_fields(record), separators=(",", ":"))
+
+
+def _fields(record: Any) -> Any:
+    """A record as nested dicts, so that the index can be read by its names."""
+    if hasattr(record, "_asdict"):
+        return {name: _fields(value) for name, value in record._asdict().items()}
+    if isinstance(record, dict):
+        return {name: _fields(value) for name, value in record.items()}
+    return [_fields(value) for value in record] if isinstance(record, tuple) else record
+
+
+def write_index() -> dict[str, Any]:
+    """Compile the YAML beside this file, write index.json, and return what it holds.
+
+    Raises:
+        KnowledgeError: the YAML has mistakes; nothing is written.
+    """
+    import contextlib
+    import tempfile
+
+    from taxonomy.sources import read
+
+    index = compile_index(read())
+    with contextlib.suppress(PermissionError):  # a read-only checkout works from memory
+        with tempfile.NamedTemporaryFile("w", dir=FOLDER, suffix=".tmp", delete=False, encoding="utf-8") as file:
+            json.dump(index, file, separators=(",", ":"))
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, INDEX)
+    return index
+
+
+def _is_stale() -> bool:
+    """Whether a source is newer than the index, be it knowledge or the code that compiles it.
+
+    Where there is no YAML, as in a wheel, the index stands.
+    """
+    try:
+        made = os.stat(INDEX).st_mtime_ns
+    except FileNotFoundError:
+        return True
+    if not os.path.exists(os.path.join(FOLDER, "lexicon.yaml")):
+        return False
+    with os.scandir(FOLDER) as entries:
+        folders = [entry.path for entry in entries if entry.is_dir() and not entry.name.startswith("_")]
+    for folder in (FOLDER, *folders):
+        with os.scandir(folder) as entries:
+            if any(entry.name.endswith((".yaml", ".py")) and entry.stat().st_mtime_ns > made for entry in entries):
+                return True
+    return False
+
+
+@lru_cache(maxsize=1)
+def load() -> Knowledge:
+    """The knowledge base, from its index.
+
+    >>> sorted(load().categories)[:3]
+    ['classification', 'no_ml', 'other']
+
+    Raises:
+        KnowledgeError: in a checkout, the YAML has mistakes.
+    """
+    if _is_stale():
+        return from_index(write_index())
+    with open(INDEX, "rb") as file:  # ASCII, and bytes are read faster than text
+        return from_index(json.loads(file.read()))
+
+
+def from_index(index: dict[str, Any]) -> Knowledge:
+    """The knowledge that a compiled index holds."""
+    return Knowledge(
+        hash=index["hash"],
+        matcher=Matcher(index["phrases"]),
+        categories=Records(index["categories"], _category),
+        rules=Records(index["rules"], lambda fields: Rule(**fields)),
+        questions=Records(index["questions"], _question),
+        pitfalls=Records(index["pitfalls"], lambda fields: Pitfall(**fields)),
+        asked=index["asked"],
+        always=index["always"],
+    )
+
+
+def _category(fields: dict[str, Any]) -> Category:
+    return Category(
+        **{**fields, "subtasks": {name: Subtask(**subtask) for name, subtask in fields["subtasks"].items()}}
+    )
+
+
+def _question(fields: dict[str, Any]) -> Question:
+    return Question(**{**fields, "answers": {name: Answer(**answer) for name, answer in fields["answers"].items()}})

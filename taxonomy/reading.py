@@ -1,0 +1,53 @@
+"""What a text says in the terms of the knowledge base: which rules fire, where, and which pitfalls it hints at."""
+
+from typing import NamedTuple
+
+from taxonomy.knowledge import PITFALL, UNLESS, WHEN, Knowledge
+from taxonomy.schema import Rule
+from taxonomy.tokens import tokenize
+
+
+class Fired(NamedTuple):
+    """A rule that fires, and the words that made it: offsets in Unicode code points, end exclusive."""
+
+    rule: Rule
+    quote: str
+    start: int
+    end: int
+    captures: dict[str, str]
+
+
+class Reading(NamedTuple):
+    """Everything that the knowledge base finds in one text."""
+
+    fired: tuple[Fired, ...]  # each rule once, in the order of the text
+    pitfalls: dict[str, str]  # pitfall id -> the user's words that hint at it
+
+
+def read_text(knowledge: Knowledge, text: str) -> Reading:
+    """Which rules fire in `text` and which pitfalls it hints at; linear in the length of the text.
+
+    >>> from taxonomy.knowledge import load
+    >>> reading = read_text(load(), "How many hours will this surgery take?")
+    >>> any("regression" in fired.rule.points_to for fired in reading.fired)
+    True
+    """
+    tokens = tokenize(text)
+    matches = knowledge.matcher.find(text, tokens)
+    switched_off = {
+        (match.owner.removeprefix(UNLESS), tokens.sentences[match.first])
+        for match in matches
+        if match.owner.startswith(UNLESS)
+    }
+    fired: dict[str, Fired] = {}
+    pitfalls: dict[str, str] = {}
+    for match in matches:
+        start, end = tokens.starts[match.first], tokens.ends[match.last]
+        if match.owner.startswith(WHEN):
+            rule = knowledge.rules[match.owner.removeprefix(WHEN)]
+            counts = rule.scope == "any" or match.negated == (rule.scope == "negated")
+            if counts and rule.id not in fired and (rule.id, tokens.sentences[match.first]) not in switched_off:
+                fired[rule.id] = Fired(rule, text[start:end], start, end, match.captures)
+        elif match.owner.startswith(PITFALL):
+            pitfalls.setdefault(match.owner.removeprefix(PITFALL), text[start:end])
+    return Reading(tuple(fired.values()), pitfalls)

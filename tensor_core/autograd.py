@@ -1,0 +1,303 @@
+"""The graph and the walk back through it. This module knows no op and no tensor type beyond `Traced`.
+
+A recorded op is a `Node`; its edges lead to *places*: the node or leaf where each input stood when it was used. A
+tensor written in place moves to a new place, while older edges keep leading to the old one. Numbers grow with creation,
+so that from the largest to the smallest every node follows all that used it (Griewank and Walther, Evaluating
+Derivatives, section 4.3).
+"""
+
+import functools
+import itertools
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from heapq import heappop, heappush
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
+
+import torch
+
+# What a gradient rule computes with: a raw torch.Tensor, or a Traced tensor when the rule itself is to be recorded.
+Array: TypeAlias = Any
+Hook: TypeAlias = Callable[[Any], Any]
+
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+is_grad_enabled = _recording.get
+next_number = itertools.count(1).__next__
+
+
+class Memory:
+    """What all tensors on one piece of memory share: the number of its last write and of its graph's rebindings."""
+
+    written = 0
+    rebound = 0
+
+
+class Leaf:
+    """The place of a tensor that was not computed; gradients that arrive here end in the tensor's `.grad`."""
+
+    __slots__ = ("dtype", "hooks", "owner", "shape")
+
+    def __init__(self, owner: "Traced") -> None:
+        """Remember the owner weakly: nobody can see the gradient of a tensor that is gone."""
+        self.owner = weakref.ref(owner)
+        self.shape = owner.raw.shape
+        self.dtype = owner.raw.dtype
+        self.hooks: dict[int, Hook] | None = None
+
+
+class Recordable(Protocol):
+    """What the walk asks of an op."""
+
+    name: str
+
+    def gradients(self, grad: Array, places: Sequence["Place | None"], values: Sequence[Any]) -> Sequence[Array | None]:
+        """One gradient for each place; None where no place is given or nothing flows."""
+
+
+class Node:
+    """One recorded op: where its inputs stood, what its rule needs, and the shape and dtype of what it made."""
+
+    __slots__ = ("dtype", "hooks", "memories", "number", "op", "places", "saved", "shape")
+
+    number: int
+    op: Recordable
+    places: "tuple[Place | None, ...]"
+    saved: tuple[Any, ...] | None  # one value for each input, then the output; None once freed
+    memories: tuple[Memory | None, ...]  # beside `saved`, so that a later write is noticed
+    shape: torch.Size
+    dtype: torch.dtype
+    hooks: dict[int, Hook] | None
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+    @property
+    def name(self) -> str:
+        """The op's name as torch would write it: MulBackward0."""
+        return "".join(word.capitalize() for word in self.op.name.split("_")) + "Backward0"
+
+
+Place: TypeAlias = Leaf | Node
+
+
+class Traced:
+    """A raw tensor, the place it stands at in the graph (None: no gradient wanted), and the memory it lies in."""
+
+    raw: torch.Tensor
+    place: Place | None
+    memory: Memory
+    grad: "Traced | None" = None
+
+    @staticmethod
+    def handle(raw: torch.Tensor, place: Place | None = None, memory: Memory | None = None) -> "Traced":
+        """A tensor for `raw` at `place`."""
+        raise NotImplementedError
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _GradMode:
+    """A switch for recording: a context manager, and a decorator. It holds for this thread or asyncio task alone."""
+
+    enabled: bool
+
+    def __init__(self) -> None:
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> Self:
+        self._tokens.append(_recording.set(self.enabled))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _recording.reset(self._tokens.pop())
+
+    def __call__(self, function: _Function) -> _Function:
+        @functools.wraps(function)
+        def switched(*args: Any, **kwargs: Any) -> Any:
+            with type(self)():
+                return function(*args, **kwargs)
+
+        return switched  # type: ignore[return-value]
+
+
+class no_grad(_GradMode):
+    """Nothing is recorded inside.
+
+    >>> with no_grad():
+    ...     is_grad_enabled()
+    False
+    """
+
+    enabled = False
+
+
+class enable_grad(_GradMode):
+    """Ops are recorded inside, even within `no_grad`.
+
+    >>> with no_grad(), enable_grad():
+    ...     is_grad_enabled()
+    True
+    """
+
+    enabled = True
+
+
+def fit(grad: Array, shape: torch.Size) -> Array:
+    """`grad` in the shape of the input it belongs to: summed over broadcast dimensions, or spread over reduced ones."""
+    extra = grad.dim() - len(shape)
+    if extra >= 0:
+        current = grad.shape
+        summed = [*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1 != current[extra + i])]
+        if summed:
+            grad = grad.sum(summed, keepdim=True)
+        if extra:
+            grad = grad.reshape(grad.shape[extra:])
+    return grad if grad.shape == shape else grad.expand(shape)
+
+
+def walk(
+    roots: Iterable[tuple[Place, Array]],
+    *,
+    create_graph: bool,
+    retain_graph: bool,
+    handle: Callable[..., Traced],
+    targets: frozenset[Place] | None = None,
+) -> dict[Place, Array]:
+    """The gradient at each leaf reached from `roots`, or at each of `targets`, from the newest node to the oldest.
+
+    Gradients are raw tensors, or traced ones with `create_graph`. Saved values are freed unless `retain_graph`.
+    """
+    grads: dict[Place, Array] = {}
+    heap: list[tuple[int, Node]] = []
+    found: dict[Place, Array] = {}
+    roots = list(roots)
+    needed = None if targets is None else _leading_to(targets, [place for place, _ in roots])
+
+    def arrive(place: Place, grad: Array) -> None:
+        if place in grads:
+            grads[place] = grads[place] + grad
+        else:
+            grads[place] = grad
+            if type(place) is Node:
+                heappush(heap, (-place.number, place))
+
+    token = _recording.set(create_graph)
+    try:
+        for root, grad in roots:
+            arrive(root, grad if type(root) is Node else grad.clone())
+        while heap:
+            node = heappop(heap)[1]
+            grad = grads.pop(node)
+            if node.hooks:
+                grad = _run_hooks(node.hooks, grad, handle)
+            if targets is not None and node in targets:
+                found[node] = grad
+            values, places = node.saved, node.places
+            if needed is not None:
+                places = tuple(place if place in needed else None for place in places)
+                if not any(places):
+                    continue
+            if values is None:
+                raise RuntimeError(
+                    f"backward reached {node.name} a second time, but what it saved was freed the first time; "
+                    "pass retain_graph=True to the first backward"
+                )
+            for memory in node.memories:
+                if memory is not None and memory.written > node.number:
+                    raise _changed(node, values)
+            if create_graph:
+                values = _revive(node, values, handle)
+            for place, flow in zip(places, node.op.gradients(grad, places, values), strict=False):
+                if place is None or flow is None:
+                    continue
+                if flow.shape != place.shape:
+                    flow = fit(flow, place.shape)
+                if flow.dtype is not place.dtype:
+                    flow = flow.to(place.dtype)
+                if type(place) is Leaf and _share_memory(flow, grad):
+                    flow = flow.clone()  # what ends in .grad belongs to it alone
+                arrive(place, flow)
+            if not retain_graph and any(node.memories):
+                node.saved = None
+        for leaf, grad in grads.items():
+            if leaf.hooks:
+                grad = _run_hooks(leaf.hooks, grad, handle)
+            found[leaf] = grad
+    finally:
+        _recording.reset(token)
+    return found
+
+
+def accumulate(found: dict[Place, Array], *, create_graph: bool, handle: Callable[..., Traced]) -> None:
+    """Add each gradient to the `.grad` of the leaf's tensor."""
+    for leaf, grad in found.items():
+        owner = leaf.owner() if isinstance(leaf, Leaf) else None
+        if owner is None:
+            continue
+        held = owner.grad
+        if held is None:
+            owner.grad = grad if create_graph else handle(grad)
+        elif create_graph or held.place is not None:
+            owner.grad = held + (grad if create_graph else handle(grad))  # type: ignore[operator]
+        else:
+            held.raw.add_(grad)
+            held.memory.written = next_number()
+
+
+def _leading_to(targets: frozenset[Place], roots: Iterable[Place]) -> set[Place]:
+    """The places on a path from the roots to the targets, targets included."""
+    seen: set[Place] = set()
+    stack = list(roots)
+    while stack:
+        place = stack.pop()
+        if place not in seen:
+            seen.add(place)
+            if isinstance(place, Node):
+                stack.extend(p for p in place.places if p is not None)
+    needed = set(targets)
+    for node in sorted((p for p in seen if isinstance(p, Node)), key=lambda node: node.number):
+        if any(place in needed for place in node.places):
+            needed.add(node)
+    return needed
+
+
+def _run_hooks(hooks: dict[int, Hook], grad: Array, handle: Callable[..., Traced]) -> Array:
+    """`grad` after each hook had its turn; a hook sees a tensor and may return another one."""
+    for hook in list(hooks.values()):
+        traced = isinstance(grad, Traced)
+        answer = hook(grad if traced else handle(grad))
+        if answer is not None:
+            grad = answer if traced else answer.raw
+    return grad
+
+
+def _changed(node: Node, values: tuple[Any, ...]) -> RuntimeError:
+    """The error for a saved value that was written since."""
+    shape = next(
+        tuple(value.shape)
+        for value, memory in zip(values, node.memories, strict=False)
+        if memory is not None and memory.written > node.number
+    )
+    return RuntimeError(
+        f"a tensor of shape {shape} was changed in place after {node.op.name} saved it for its gradient; "
+        "use clone() before the change, or the same op without '_'"
+    )
+
+
+def _revive(node: Node, values: tuple[Any, ...], handle: Callable[..., Traced]) -> tuple[Any, ...]:
+    """The saved values as traced tensors at the places they stood at, so that the rule is recorded too."""
+    return tuple(
+        handle(value, place, memory) if isinstance(value, torch.Tensor) else value
+        for value, memory, place in itertools.zip_longest(values, node.memories, (*node.places, node))
+    )
+
+
+def _share_memory(one: Array, other: Array) -> bool:
+    """Whether two tensors lie in one piece of memory; `_cdata` is the address of torch's storage object."""
+    if isinstance(one, Traced):
+        return one.memory is other.memory
+    return bool(one is other or one.untyped_storage()._cdata == other.untyped_storage()._cdata)

@@ -1,0 +1,77 @@
+"""The ops, one module a family. What a module defines without a leading underscore is public; nothing is listed twice.
+
+A function whose first parameter is `input` is a method of `Tensor` as well; an op with an in-place kernel also exists
+under its name with `_` behind it; operators are spelled by the table below.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+from tensor_core.tensor import Tensor
+
+_OPERATORS = {
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "truediv": "div",
+    "pow": "pow",
+    "matmul": "matmul",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+    "lt": "lt",
+    "le": "le",
+    "gt": "gt",
+    "ge": "ge",
+    "eq": "eq",
+    "ne": "ne",
+    "neg": "neg",
+    "abs": "abs",
+    "invert": "logical_not",
+    "getitem": "getitem",
+    "setitem": "setitem",
+}
+_REFLECTED = ("add", "sub", "mul", "truediv", "pow", "matmul")
+_IN_PLACE = ("add", "sub", "mul", "truediv")
+
+
+def _discover() -> dict[str, Callable[..., Any]]:
+    """Every public function of every family, by name."""
+    found: dict[str, Callable[..., Any]] = {}
+    for family in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{family.name}")
+        for name, value in vars(module).items():
+            if not name.startswith("_") and inspect.isfunction(value) and value.__module__ == module.__name__:
+                found[name] = value
+                in_place = getattr(value, "in_place", None)
+                if in_place is not None:
+                    found[in_place.__name__] = in_place
+    return found
+
+
+def _swapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: function(other, self)
+
+
+def _attach(functions: dict[str, Callable[..., Any]]) -> None:
+    """Make methods and operators of the functions."""
+    for name, function in functions.items():
+        op = getattr(function, "op", None)
+        parameters = op.parameters if op else function.__code__.co_varnames
+        if parameters[:1] == ("input",) and not hasattr(Tensor, name):
+            setattr(Tensor, name, function)
+    for operator, name in _OPERATORS.items():
+        setattr(Tensor, f"__{operator}__", functions[name])
+    for operator in _REFLECTED:
+        setattr(Tensor, f"__r{operator}__", _swapped(functions[_OPERATORS[operator]]))
+    for operator in _IN_PLACE:
+        setattr(Tensor, f"__i{operator}__", functions[_OPERATORS[operator] + "_"])
+
+
+FUNCTIONS = _discover()
+_attach(FUNCTIONS)

@@ -1,0 +1,198 @@
+"""Copies, other types and devices, and writing."""
+
+from typing import Any
+
+import torch
+
+from tensor_core.autograd import Array
+from tensor_core.op import op, write_op
+from tensor_core.tensor import Tensor
+
+
+@op(input=lambda grad: grad)
+def clone(input: Array, memory_format: torch.memory_format = torch.preserve_format) -> Array:
+    """A copy in memory of its own.
+
+    >>> x = tensor([1.0, 2.0])
+    >>> y = clone(x).zero_()
+    >>> x
+    tensor([1., 2.])
+    """
+    return input.clone(memory_format=memory_format)
+
+
+def contiguous(input: Tensor) -> Tensor:
+    """`input` itself if its entries lie row after row, else a copy in which they do.
+
+    >>> contiguous(tensor([[1, 2], [3, 4]]).T).stride()
+    (2, 1)
+    """
+    return input if input.is_contiguous() else clone(input, torch.contiguous_format)
+
+
+@op(input=lambda grad, source: grad.to(source))
+def _moved(input: Array, target: Any, source: torch.device) -> Array:
+    return input.to(target)
+
+
+def to(input: Tensor, *args: Any, dtype: torch.dtype | None = None, device: Any = None) -> Tensor:
+    """`input` with another dtype, on another device, or like another tensor; itself if nothing changes.
+
+    >>> to(tensor([1, 2]), float32)
+    tensor([1., 2.])
+    """
+    for target in args:
+        if isinstance(target, torch.dtype):
+            dtype = target
+        elif isinstance(target, Tensor):
+            dtype, device = target.dtype, target.device
+        else:
+            device = target
+    if device is not None and torch.device(device) != input.device:
+        input = _moved(input, torch.device(device), input.device)
+    if dtype is None or dtype == input.dtype:
+        return input
+    if dtype.is_floating_point or dtype.is_complex:
+        return _converted(input, dtype)
+    return Tensor.handle(input.raw.to(dtype))
+
+
+@op(input=lambda grad: grad)  # the engine gives a gradient its input's type
+def _converted(input: Array, dtype: torch.dtype) -> Array:
+    return input.to(dtype)
+
+
+def float(input: Tensor) -> Tensor:
+    """`input` in single precision.
+
+    >>> tensor([1, 2]).float().dtype
+    torch.float32
+    """
+    return to(input, torch.float32)
+
+
+def double(input: Tensor) -> Tensor:
+    """`input` in double precision.
+
+    >>> tensor([1, 2]).double().dtype
+    torch.float64
+    """
+    return to(input, torch.float64)
+
+
+def long(input: Tensor) -> Tensor:
+    """`input` as whole numbers of 64 bits, cut off towards zero.
+
+    >>> tensor([1.9, -1.9]).long()
+    tensor([ 1, -1])
+    """
+    return to(input, torch.int64)
+
+
+def bool(input: Tensor) -> Tensor:
+    """Whether each entry differs from zero.
+
+    >>> tensor([0, 2]).bool()
+    tensor([False,  True])
+    """
+    return to(input, torch.bool)
+
+
+def cpu(input: Tensor) -> Tensor:
+    """`input` in the memory of the CPU.
+
+    >>> cpu(tensor([1])).device
+    device(type='cpu')
+    """
+    return to(input, "cpu")
+
+
+def type_as(input: Tensor, other: Tensor) -> Tensor:
+    """`input` with the dtype and on the device of `other`.
+
+    >>> type_as(tensor([1]), tensor([1.0])).dtype
+    torch.float32
+    """
+    return to(input, other)
+
+
+@write_op(input=lambda grad: None, source=lambda grad: grad)
+def copy_(input: Array, source: Array) -> Array:
+    """`input` with its entries replaced by those of `source`, broadcast.
+
+    >>> copy_(zeros(2), tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
+    return input.copy_(source)
+
+
+def _total(grad: Array) -> Array:
+    return grad.sum()
+
+
+@write_op(input=lambda grad: None, value=_total)
+def fill_(input: Array, value: Array) -> Array:
+    """`input` with every entry replaced by one number.
+
+    >>> fill_(zeros(2), 3)
+    tensor([3., 3.])
+    """
+    return input.fill_(value)
+
+
+@write_op(input=lambda grad: None)
+def zero_(input: Array) -> Array:
+    """`input` with every entry replaced by 0.
+
+    >>> zero_(ones(2))
+    tensor([0., 0.])
+    """
+    return input.zero_()
+
+
+@write_op(input=lambda grad: None)
+def normal_(input: Array, mean: Any = 0.0, std: Any = 1.0, generator: torch.Generator | None = None) -> Array:
+    """`input` filled with normally distributed numbers.
+
+    >>> normal_(zeros(3)).shape
+    torch.Size([3])
+    """
+    return input.normal_(mean, std, generator=generator)
+
+
+@write_op(input=lambda grad: None)
+def uniform_(input: Array, low: Any = 0.0, high: Any = 1.0, generator: torch.Generator | None = None) -> Array:
+    """`input` filled with numbers spread evenly from `low` to `high`.
+
+    >>> all(uniform_(zeros(3)) < 1)
+    tensor(True)
+    """
+    return input.uniform_(low, high, generator=generator)
+
+
+@write_op(input=lambda grad: None)
+def bernoulli_(input: Array, p: Any = 0.5, generator: torch.Generator | None = None) -> Array:
+    """`input` filled with ones, each with probability `p`, and zeros.
+
+    >>> bernoulli_(zeros(2), 1.0)
+    tensor([1., 1.])
+    """
+    return input.bernoulli_(p, generator=generator)
+
+
+def new_zeros(input: Tensor, *size: Any, dtype: torch.dtype | None = None) -> Tensor:
+    """Zeros with the dtype and on the device of `input`.
+
+    >>> new_zeros(tensor([1.0]), 2)
+    tensor([0., 0.])
+    """
+    return Tensor.handle(input.raw.new_zeros(*size, dtype=dtype))
+
+
+def new_full(input: Tensor, size: Any, value: Any, dtype: torch.dtype | None = None) -> Tensor:
+    """One number everywhere, with the dtype and on the device of `input`.
+
+    >>> new_full(tensor([1.0]), (2,), 7)
+    tensor([7., 7.])
+    """
+    return Tensor.handle(input.raw.new_full(size, value, dtype=dtype))

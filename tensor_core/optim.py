@@ -1,0 +1,257 @@
+"""Optimisers: one multi-tensor update each. Their state is tensors, saved and loaded like a module's."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from tensor_core.autograd import next_number
+from tensor_core.tensor import Tensor
+
+Group = dict[str, Any]  # "params" and the settings that hold for them
+
+
+class Optimizer:
+    """Parameters in groups with settings, and state tensors for each parameter."""
+
+    def __init__(self, params: Iterable[Tensor] | Iterable[Group], **defaults: Any) -> None:
+        """Take parameters, or dicts with "params" and settings of their own."""
+        given: list[Any] = list(params)
+        if not given:
+            raise ValueError(f"{type(self).__name__} got no parameters; was a generator used up before?")
+        groups = given if isinstance(given[0], dict) else [{"params": given}]
+        self.param_groups: list[Group] = []
+        for group in groups:
+            unknown = set(group) - {"params"} - set(defaults)
+            if unknown:
+                raise TypeError(f"{type(self).__name__} has no setting {min(unknown)!r}; it has {', '.join(defaults)}")
+            self.param_groups.append({**defaults, **group, "params": list(group["params"])})
+        for group in self.param_groups:
+            for name in ("lr", "weight_decay", "momentum", "eps"):
+                setting: Any = group.get(name, 0)
+                if setting < 0:
+                    raise ValueError(f"{type(self).__name__}: {name} is not negative, but {setting} was given")
+            for param in group["params"]:
+                if not param.requires_grad or not param.is_leaf:
+                    raise ValueError(f"{type(self).__name__} needs leaves that require a gradient, not {param!r}")
+        self.state: dict[str, torch.Tensor] = {}
+
+    def zero_grad(self) -> None:
+        """Forget every parameter's gradient."""
+        for group in self.param_groups:
+            for param in group["params"]:
+                param.grad = None
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        for number, group in enumerate(self.param_groups):
+            ready = [(f"{number}.{i}", param) for i, param in enumerate(group["params"]) if param.grad is not None]
+            if not ready:
+                continue
+            keys = [key for key, _ in ready]
+            self.update(group, keys, [param.raw for _, param in ready], [param.grad.raw for _, param in ready])
+            for _, param in ready:
+                param.memory.written = next_number()
+
+    def update(self, group: Group, keys: list[str], params: list[torch.Tensor], grads: list[torch.Tensor]) -> None:
+        """Write the moved parameters; each optimiser says it for itself."""
+        raise NotImplementedError
+
+    def kept(self, name: str, keys: list[str], make: Callable[[int], torch.Tensor]) -> list[torch.Tensor]:
+        """The state tensor called `name` of each parameter, made at first use."""
+        for i, key in enumerate(keys):
+            if f"{name}.{key}" not in self.state:
+                self.state[f"{name}.{key}"] = make(i)
+        return [self.state[f"{name}.{key}"] for key in keys]
+
+    def state_dict(self) -> dict[str, Any]:
+        """`state`: tensors by name; `groups`: the settings of each group."""
+        groups = [{name: value for name, value in group.items() if name != "params"} for group in self.param_groups]
+        return {"state": {name: Tensor.handle(raw.clone()) for name, raw in self.state.items()}, "groups": groups}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Take over settings and state, whose shapes must match."""
+        name, groups = type(self).__name__, len(saved["groups"])
+        if groups != len(self.param_groups):
+            raise ValueError(f"{name}: the state has {groups} groups, but there are {len(self.param_groups)} here")
+        params = {
+            f"{number}.{i}": param
+            for number, group in enumerate(self.param_groups)
+            for i, param in enumerate(group["params"])
+        }
+        for key, value in saved["state"].items():
+            param = params.get(key.split(".", 1)[1])
+            if param is None or (value.dim() and value.shape != param.shape):
+                raise ValueError(
+                    f"{name}: state {key} of shape {tuple(value.shape)} fits no parameter here; "
+                    "was it saved for another model?"
+                )
+        for group, settings in zip(self.param_groups, saved["groups"], strict=True):
+            group.update(settings)
+        self.state = {key: value.raw.clone() for key, value in saved["state"].items()}
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum (Sutskever et al. 2013), in torch's form.
+
+    >>> import tensor_core as tc
+    >>> x = tc.tensor([1.0], requires_grad=True)
+    >>> (x * 3).sum().backward()
+    >>> SGD([x], lr=0.1).step()
+    >>> x.tolist()
+    [0.699999988079071]
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[Group],
+        lr: float = 1e-3,
+        *,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        """Take parameters and settings."""
+        if nesterov and momentum <= 0:
+            raise ValueError("SGD: nesterov needs a momentum above 0")
+        super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov)
+
+    def update(self, group: Group, keys: list[str], params: list[torch.Tensor], grads: list[torch.Tensor]) -> None:
+        """p -= lr · (g, or the decaying sum of all g)."""
+        if group["weight_decay"]:
+            grads = list(torch._foreach_add(grads, params, alpha=group["weight_decay"]))
+        momentum = group["momentum"]
+        if momentum:
+            sums = self.kept("momentum", keys, lambda i: torch.zeros_like(params[i]))
+            torch._foreach_mul_(sums, momentum)
+            torch._foreach_add_(sums, grads)
+            grads = list(torch._foreach_add(grads, sums, alpha=momentum)) if group["nesterov"] else sums
+        torch._foreach_add_(params, grads, alpha=-group["lr"])
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1); `weight_decay` is added to the gradient.
+
+    >>> import tensor_core as tc
+    >>> x = tc.tensor([1.0], requires_grad=True)
+    >>> (x * 3).sum().backward()
+    >>> Adam([x], lr=0.1).step()
+    >>> x
+    tensor([0.9000], requires_grad=True)
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[Group],
+        lr: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        """Take parameters and settings."""
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"{type(self).__name__}: betas are from 0 to below 1, not {betas}")
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+    def update(self, group: Group, keys: list[str], params: list[torch.Tensor], grads: list[torch.Tensor]) -> None:
+        """p -= lr · m̂ / (√v̂ + eps), with m̂ and v̂ the bias-corrected running means of g and g²."""
+        (beta1, beta2), decay = group["betas"], group["weight_decay"]
+        if decay and self.decoupled:
+            torch._foreach_mul_(params, 1 - group["lr"] * decay)
+        elif decay:
+            grads = list(torch._foreach_add(grads, params, alpha=decay))
+        mean = self.kept("mean", keys, lambda i: torch.zeros_like(params[i]))
+        square = self.kept("square", keys, lambda i: torch.zeros_like(params[i]))
+        # How much of the means is still their start of 0: tensors of shape (), so that a captured step reads memory.
+        stale1 = self.kept("stale1", keys, lambda i: _one(params[i]))
+        stale2 = self.kept("stale2", keys, lambda i: _one(params[i]))
+        torch._foreach_lerp_(mean, grads, 1 - beta1)
+        torch._foreach_mul_(square, beta2)
+        torch._foreach_addcmul_(square, grads, grads, 1 - beta2)
+        torch._foreach_mul_(stale1, beta1)
+        torch._foreach_mul_(stale2, beta2)
+        root = torch._foreach_sqrt(square)
+        torch._foreach_div_(root, torch._foreach_sqrt(torch._foreach_add(torch._foreach_neg(stale2), 1)))
+        torch._foreach_add_(root, group["eps"])
+        torch._foreach_mul_(root, torch._foreach_div(torch._foreach_sub(stale1, 1), group["lr"]))
+        torch._foreach_addcdiv_(params, mean, root)
+
+
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2)."""
+
+    decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[Group],
+        lr: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        """Take parameters and settings."""
+        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+
+def _one(like: torch.Tensor) -> torch.Tensor:
+    """1 in double precision, or in single precision on a device without it."""
+    return torch.ones((), device=like.device, dtype=torch.float32 if like.device.type == "mps" else torch.float64)
+
+
+def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> Tensor:
+    """The norm of all gradients together; they are scaled down to `max_norm` if it is larger (Pascanu et al. 2013)."""
+    held = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    grads = [param.grad for param in held if param.grad is not None]
+    if not grads:
+        return Tensor.handle(torch.zeros(()))
+    raws = [grad.raw for grad in grads]
+    total = torch.linalg.vector_norm(torch.stack([norm.to(raws[0].device) for norm in torch._foreach_norm(raws)]))
+    torch._foreach_mul_(raws, (max_norm / (total + 1e-6)).clamp(max=1.0))  # torch's guard against a norm of 0
+    for grad in grads:
+        grad.memory.written = next_number()
+    return Tensor.handle(total)
+
+
+def cosine_factor(step: int, *, total: int, warmup: int = 0, floor: float = 0.0) -> float:
+    """The share of the learning rate at `step`: up in a line, down along a cosine (Loshchilov and Hutter 2017, eq. 5).
+
+    >>> [round(cosine_factor(step, total=10, warmup=2), 2) for step in (0, 1, 2, 6, 10)]
+    [0.5, 1.0, 1.0, 0.5, 0.0]
+    """
+    if step < warmup:
+        return (step + 1) / warmup
+    done = min((step - warmup) / max(total - warmup, 1), 1.0)
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+class Schedule:
+    """Learning rates that follow `factor(step)`; call `step()` after the optimiser's."""
+
+    def __init__(self, optimizer: Optimizer, factor: Callable[[int], float]) -> None:
+        """Remember the learning rates as they are, and set those of step 0."""
+        self.optimizer, self.factor = optimizer, factor
+        self.start: Sequence[float] = [group["lr"] for group in optimizer.param_groups]
+        self.count = -1
+        self.step()
+
+    def step(self) -> None:
+        """Set the learning rates of the next step."""
+        self.count += 1
+        for group, lr in zip(self.optimizer.param_groups, self.start, strict=True):
+            group["lr"] = lr * self.factor(self.count)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The step and the learning rates it began with."""
+        return {"count": self.count, "start": list(self.start)}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Go on from a saved step."""
+        self.start = saved["start"]
+        self.count = saved["count"] - 1
+        self.step()

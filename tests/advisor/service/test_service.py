@@ -1,0 +1,149 @@
+"""The REST service: answers, problems, and a description of itself that is true."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from fastapi.testclient import TestClient
+
+import advisor
+from advisor.framing import plain
+from advisor.service.app import create_app
+from advisor.service.models import CategoryModel, FramingModel
+
+SURGERY = "How many hours will this surgery take?"
+
+
+@pytest.fixture(scope="module")
+def client():
+    return TestClient(create_app(), raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize("text", [SURGERY, "hello", "Which of these 😀 messages are spam?"])
+def test_a_framing_is_what_python_gives(client, text):
+    answer = client.post("/v1/framings", json={"text": text})
+    assert answer.status_code == 200
+    assert answer.json() == advisor.frame(text).to_dict()
+
+
+def test_answers_are_taken(client):
+    question = client.post("/v1/framings", json={"text": "hello"}).json()["questions"][0]
+    answers = {question["id"]: next(iter(question["answers"]))}
+    answer = client.post("/v1/framings", json={"text": "hello", "answers": answers})
+    assert answer.json() == advisor.frame("hello", answers=answers).to_dict()
+
+
+def test_taxonomy_and_life(client):
+    assert client.get("/v1/taxonomy").json() == plain(advisor.taxonomy())
+    assert client.get("/livez").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "request_invalid"),
+        (b"{", "request_invalid"),
+        (b"[]", "request_invalid"),
+        (b"{}", "request_invalid"),
+        (b'{"text": "a", "txet": "b"}', "request_invalid"),
+        (b'{"text": 3}', "description_not_text"),
+        (b'{"text": "hello", "answers": {"x": "y"}}', "usage"),
+        (b'{"text": "hello", "answers": []}', "request_invalid"),
+        (b"\xff\xfe", "request_invalid"),
+    ],
+)
+def test_a_bad_request_is_a_problem(client, body, code):
+    answer = client.post("/v1/framings", content=body, headers={"content-type": "application/json"})
+    assert 400 <= answer.status_code < 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert set(problem) == {"type", "title", "status", "code", "detail"}
+    assert problem["code"] == code
+    assert problem["status"] == answer.status_code
+
+
+def test_a_long_body_is_refused(client):
+    answer = client.post("/v1/framings", content=b"x" * 70_000)
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "body_too_large"
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("GET", "/v1/framings", 405)])
+def test_http_errors_are_problems(client, method, path, status):
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_something_of_ours_broken_is_a_problem_without_the_input(client, monkeypatch):
+    monkeypatch.setattr(advisor, "frame", lambda *a, **k: 1 / 0)
+    answer = client.post("/v1/framings", json={"text": "secret"})
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal"
+    assert "secret" not in answer.text
+
+
+def test_openapi_describes_the_answers(client):
+    schema = client.get("/openapi.json").json()
+    assert schema["openapi"].startswith("3.1")
+    assert {"/v1/framings", "/v1/taxonomy", "/livez"} == set(schema["paths"])
+    text = schema["components"]["schemas"]["FramingRequest"]["properties"]["text"]
+    assert text["maxLength"] == 8_000
+    example = text["examples"][0]
+    FramingModel.model_validate(client.post("/v1/framings", json={"text": example}).json(), strict=False)
+    for category in client.get("/v1/taxonomy").json().values():
+        CategoryModel.model_validate(category)
+
+
+def test_a_client_that_goes_away_is_no_error():
+    """The body cap must not wait for ever, nor call the application, when the client hangs up."""
+
+    async def run() -> list[dict]:
+        sent: list[dict] = []
+
+        async def receive() -> dict:
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/v1/framings", "headers": [], "query_string": b""}
+        await create_app()(scope, receive, send)
+        return sent
+
+    assert asyncio.run(run()) == []
+
+
+def test_serve_answers_over_a_socket_and_stops_when_told():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "advisor", "serve", "--port", str(port)],
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )
+    try:
+        body = json.dumps({"text": SURGERY}).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/v1/framings", body, {"content-type": "application/json"}
+        )
+        for _ in range(300):
+            try:
+                with urllib.request.urlopen(request, timeout=5) as answer:
+                    assert json.load(answer)["category"] == "regression"
+                break
+            except OSError:
+                assert process.poll() is None
+                time.sleep(0.1)
+        else:
+            pytest.fail("the service did not answer within 30 seconds")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) in (0, -signal.SIGTERM)

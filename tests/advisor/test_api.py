@@ -1,0 +1,152 @@
+"""Framings: what comes back, in every form."""
+
+import json
+
+import pytest
+
+import advisor
+from advisor.errors import UsageError
+from taxonomy.knowledge import load
+
+SURGERY = "How many hours will this surgery take?"
+
+SEEDS = [
+    (SURGERY, "regression", "duration"),
+    ("How much rainfall will this town have in the next six hours?", "regression", None),
+    ("Is this message spam or not?", "classification", None),
+    (
+        "Say which animals are in the picture: a cat, a dog, a donkey and a rooster may all be there.",
+        "tagging",
+        "image_tags",
+    ),
+    ("Suggest tags for posts on our technical blog; most have five to ten of them.", "tagging", "text_tags"),
+    ("Which of all pages that match a query should stand first in our web search?", "ranking", "search"),
+    (
+        "Predict how many stars each user will give to films they have not seen, and propose films to them.",
+        "recommendation",
+        None,
+    ),
+    ("Translate German sentences into English.", "seq2seq", "translation"),
+    ("Turn the recording of a speaker into text.", "seq2seq", "asr"),
+    ("Read this text aloud with a natural voice.", "seq2seq", "tts"),
+    ("Mark the verbs and the names of people in each sentence.", "seq2seq", "sequence_labeling"),
+    ("Group these users into those with similar behaviour; nobody has labelled them.", "unsupervised", "clustering"),
+    ("Make synthetic images that look like real ones.", "unsupervised", "generative"),
+    ("Convert Celsius to Fahrenheit with the known formula.", "no_ml", "formula"),
+    ("Plan the shortest route through all our delivery stops.", "other", "optimisation"),
+]
+
+
+@pytest.mark.parametrize(("text", "category", "subtask"), SEEDS, ids=[text[:30] for text, _, _ in SEEDS])
+def test_seed_examples_of_each_category(text, category, subtask):
+    framing = advisor.frame(text)
+    assert framing.category == category, framing.to_json()
+    assert subtask in (None, framing.subtask)
+
+
+def test_a_framing_is_complete():
+    framing = advisor.frame(SURGERY)
+    assert sum(framing.probabilities.values()) == pytest.approx(1)
+    assert len(framing.probabilities) == 9
+    assert max(framing.probabilities, key=framing.probabilities.get) == framing.category
+    assert framing.card.unit == "hours"
+    for name in ("task", "target", "inputs", "metric", "loss", "split", "baseline", "data_needed", "slots", "sources"):
+        assert getattr(framing.card, name), name
+    assert framing.alternatives == () or all(other.category != "regression" for other in framing.alternatives)
+    assert len(framing.questions) <= 3
+    assert framing.undecided == ""
+    assert framing.profile is None
+
+
+def test_the_evidence_is_the_trace():
+    text = "Tell me, please: " + SURGERY
+    framing = advisor.frame(text)
+    assert framing.evidence
+    for piece in framing.evidence:
+        assert text[piece.start : piece.end] == piece.quote
+        assert piece.rule in load().rules
+        assert piece.reference
+        if piece.source == "text":
+            assert piece.quote in piece.because
+    weights = [abs(piece.weight) for piece in framing.evidence]
+    assert weights == sorted(weights, reverse=True)
+
+
+def test_hello_is_undecided_with_questions():
+    framing = advisor.frame("hello")
+    assert framing.category is None
+    assert framing.subtask is None
+    assert framing.undecided
+    assert 1 <= len(framing.questions) <= 3
+    assert framing.evidence == ()
+    for question in framing.questions:
+        assert question.default in question.answers
+        assert question.text
+        assert question.why
+
+
+def test_answers_decide():
+    knowledge = load()
+    framing = advisor.frame("hello")
+    for question in framing.questions:
+        for answer, meaning in knowledge.questions[question.id].answers.items():
+            answered = advisor.frame("hello", answers={question.id: answer})
+            assert question.id not in [asked.id for asked in answered.questions]
+            for category, strength in meaning.points_to.items():
+                rises = answered.probabilities[category] > 1 / 9
+                assert rises or strength == "against" or len(meaning.points_to) > 1
+            assert {piece.source for piece in answered.evidence} <= {"answer"}
+            assert bool(answered.evidence) == bool(meaning.points_to or meaning.subtasks)
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [({"no-such-question": "yes"}, "there is no question"), ({None: "zzz"}, "there is no answer")],
+)
+def test_unknown_answers_are_refused(answers, message):
+    first = advisor.frame("hello").questions[0].id
+    with pytest.raises(UsageError, match=message):
+        advisor.frame("hello", answers={question or first: answer for question, answer in answers.items()})
+
+
+def test_a_target_without_a_table_is_refused():
+    with pytest.raises(UsageError, match="no table"):
+        advisor.frame(SURGERY, target="hours")
+
+
+def test_plain_forms():
+    framing = advisor.frame(SURGERY)
+    plain = framing.to_dict()
+    assert plain["schema"] == 1
+    assert plain["knowledge"] == load().hash
+    assert json.loads(framing.to_json()) == plain
+    assert plain["card"]["pitfalls"] == [pitfall._asdict() for pitfall in framing.card.pitfalls]
+    markdown = framing.to_markdown()
+    assert SURGERY in markdown
+    assert framing.card.metric in markdown
+
+
+def test_markdown_keeps_the_users_words_inert():
+    text = "How many <b>hours</b> | will it take?\n\n# Not a heading"
+    markdown = advisor.frame(text).to_markdown()
+    assert "\n# Not" not in markdown
+    assert "<b>" not in markdown
+
+
+def test_the_same_text_gives_the_same_answer():
+    assert advisor.frame(SURGERY) == advisor.frame(SURGERY)
+    assert advisor.frame_many([SURGERY, "hello"]) == [advisor.frame(SURGERY), advisor.frame("hello")]
+
+
+def test_case_line_breaks_and_politeness_change_nothing():
+    expected = advisor.frame(SURGERY).category
+    for text in (SURGERY.upper(), SURGERY.lower(), SURGERY.replace(" ", "\n"), SURGERY + " Thank you very much!"):
+        assert advisor.frame(text).category == expected
+
+
+def test_what_is_negated_does_not_count():
+    assert advisor.frame("We do not want to know how many hours this takes.").category != "regression"
+
+
+def test_taxonomy_names_every_category():
+    assert list(advisor.taxonomy()) == list(advisor.frame("hello").probabilities)

@@ -1,0 +1,146 @@
+"""The terminal: output, exit codes, standard input, colours."""
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+import advisor
+from advisor import cli
+from advisor.cli import main
+
+SURGERY = "How many hours will this surgery take?"
+
+
+def test_frame_prints_the_card(capsys):
+    assert main(["frame", SURGERY]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("regression · ")
+    assert "“How many hours”" in out
+    assert "unit: hours" in out
+    assert "\x1b" not in out
+
+
+def test_frame_json_is_the_framing(capsys):
+    assert main(["frame", SURGERY, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == advisor.frame(SURGERY).to_dict()
+
+
+def test_frame_reads_standard_input_and_files(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(SURGERY.encode() + b"\n")))
+    assert main(["frame", "-", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["description"] == SURGERY
+    file = tmp_path / "problem.txt"
+    file.write_bytes(b"\xef\xbb\xbf" + SURGERY.encode())
+    assert main(["frame", "--file", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["description"] == SURGERY
+
+
+def test_frame_takes_answers(capsys):
+    question = advisor.frame("hello").questions[0]
+    answer = next(iter(question.answers))
+    assert main(["frame", "hello", "--answer", f"{question.id}={answer}", "--json"]) == 0
+    asked = json.loads(capsys.readouterr().out)["questions"]
+    assert question.id not in [one["id"] for one in asked]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["frame"], 2, "give a description"),
+        (["frame", "a", "--file", "b"], 2, "give a description"),
+        (["frame", "hello", "--answer", "x"], 2, "write it as ID=VALUE"),
+        (["frame", "hello", "--answer", "x=y"], 2, "there is no question"),
+        (["frame", "hello", "--target", "y"], 2, "no table"),
+        (["frame", "--file", "/no/such/file"], 3, "cannot be read"),
+        (["frame", ""], 3, "is empty"),
+        (["frame", "hello", "--table", "/no/such/table.csv"], 3, "there is no such file"),
+        (["taxonomy", "regresion"], 2, "did you mean 'regression'?"),
+        (["start", "x", "--text", "hello"], 3, "undecided"),
+        ([], 2, ""),
+    ],
+)
+def test_errors_have_a_sentence_and_a_code(arguments, code, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == code
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["frme"], ["frame", "--no-such-option"], ["serve", "--port", "x"]])
+def test_a_wrong_call_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path, capsys):
+    file = tmp_path / "latin.txt"
+    file.write_bytes("Wie groß?".encode("latin-1"))
+    assert main(["frame", "--file", str(file)]) == 3
+    assert "not UTF-8" in capsys.readouterr().err
+
+
+def test_a_file_that_is_far_too_long_is_refused_without_being_read(tmp_path, capsys):
+    file = tmp_path / "long.txt"
+    file.write_bytes("é".encode() * 500_000)
+    assert main(["frame", "--file", str(file)]) == 3
+    assert "more than 8,000" in capsys.readouterr().err
+
+
+def test_something_of_ours_broken_exits_with_4(monkeypatch, capsys):
+    monkeypatch.setitem(cli.COMMANDS, "frame", (*cli.COMMANDS["frame"][:2], lambda options: 1 / 0))
+    assert main(["frame", SURGERY]) == 4
+    err = capsys.readouterr().err
+    assert "internal error" in err
+    assert "Traceback" not in err
+
+
+def test_taxonomy_shows_every_category(capsys):
+    assert main(["taxonomy"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"{name}: " in out for name in advisor.taxonomy())
+    assert main(["taxonomy", "ranking", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["ranking"]
+
+
+def test_version_names_the_knowledge(capsys):
+    assert main(["--version"]) == 0
+    assert advisor.frame("hello").knowledge in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": ""}, False), ({"TERM": "dumb"}, False)])
+def test_colours_only_on_a_terminal_that_wants_them(variables, coloured):
+    parent, child = pty.openpty()
+    environment = {**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, "TERM": "xterm", **variables}
+    process = subprocess.Popen([sys.executable, "-m", "advisor", "taxonomy"], stdout=child, env=environment)
+    os.close(child)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(parent, 65_536)
+        except OSError:  # Linux's end of file on a pseudo-terminal
+            break
+        if not chunk:
+            break
+        seen += chunk
+    os.close(parent)
+    assert process.wait() == 0
+    assert (b"\x1b[" in seen) == coloured
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "advisor", "taxonomy", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.read(1)
+    process.stdout.close()
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 0

@@ -1,0 +1,207 @@
+"""Starter projects: byte for byte, complete or not there at all, and running on their own."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import advisor
+from advisor.cli import main
+from advisor.errors import InputRefused, UsageError
+from advisor.starter import CARRIED
+from models import catalog
+from models.kit import samples
+
+ROOT = Path(__file__).parent.parent.parent
+DIABETES = "How much will the disease have progressed in a year?"
+HOSTILE_NAME = 'price"); import os #: {{ x }} \U0001f600\n- !!python/object'
+HOSTILE_TEXT = (
+    'How much will it cost? """; import os; os.abort() # {{ 7*7 }} ${HOME} </script> ' + "'" * 3 + " \\ \u202e"
+)
+USERS = {"problem.json", "config.yaml", "README.md"}
+
+
+@pytest.fixture
+def diabetes(tmp_path):
+    file = tmp_path / "diabetes.csv"
+    assert subprocess.run([sys.executable, "-m", "models", "data", "diabetes", "--to", file], check=True)
+    return file
+
+
+def sources(template: str) -> dict[str, bytes]:
+    """Every file that a starter of this template must hold byte for byte, by its name in the starter."""
+    roots = {"": catalog.find(template).folder, **CARRIED}
+    found = {}
+    for name, root in roots.items():
+        for path in [root] if root.is_file() else root.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts and path.name != "template.yaml":
+                inner = "" if root.is_file() else path.relative_to(root).as_posix()
+                found["/".join(part for part in (name, inner) if part)] = path.read_bytes()
+    return found
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def hostile_table(path: Path) -> Path:
+    sizes = [(37 * i) % 61 / 2 for i in range(60)]  # in no order, so that they do not look like row numbers
+    columns = {HOSTILE_NAME: [3 * size + 1 for size in sizes], "size": sizes, "=cmd()": ["a", "b"] * 30}
+    pl.DataFrame(columns).write_csv(path)
+    return path
+
+
+def test_a_starter_is_the_template_byte_for_byte(tmp_path, diabetes):
+    framing = advisor.frame(DIABETES)
+    folder = framing.start(tmp_path / "project", table=diabetes, target="progression")
+    written, expected = files(folder), sources("regression/linear")
+    assert set(written) == set(expected) | USERS | {"data/table.csv"}
+    assert {name for name in expected if written[name] != expected[name]} <= {"config.yaml"}
+    assert written["data/table.csv"] == diabetes.read_bytes()
+    problem = json.loads(written["problem.json"])
+    assert problem["description"] == DIABETES
+    assert problem["target"] == "progression"
+    assert problem["category"] == "regression"
+    assert problem["knowledge"] == framing.knowledge
+    assert DIABETES in written["README.md"].decode()
+
+
+def test_no_source_depends_on_what_the_user_wrote(tmp_path, diabetes):
+    plain = advisor.frame(DIABETES).start(tmp_path / "a", table=diabetes)
+    table = hostile_table(tmp_path / "hostile.csv")
+    hostile = advisor.frame(HOSTILE_TEXT).start(
+        tmp_path / "b", table=table, target=HOSTILE_NAME, template="regression/linear"
+    )
+    code = {name for name in files(plain) if name.endswith(".py")}
+    assert code == {name for name in files(hostile) if name.endswith(".py")}
+    assert all(files(plain)[name] == files(hostile)[name] for name in code)
+    done = subprocess.run([sys.executable, hostile / "train.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "target"),
+    [("diabetes", DIABETES, "progression"), ("breast_cancer", "Is this tumour malignant or benign?", "diagnosis")],
+)
+def test_a_starter_runs_without_this_checkout(tmp_path, data, text, target):
+    """Trained, scored and tested from another folder, in a process that cannot see the advisor."""
+    table = tmp_path / "table.csv"
+    subprocess.run([sys.executable, "-m", "models", "data", data, "--to", table], check=True)
+    project = advisor.frame(text).start(tmp_path / "my project", table=table)
+    blocked = tmp_path / "blocked"
+    for name in ("advisor", "taxonomy"):
+        (blocked / name).mkdir(parents=True)
+        (blocked / name / "__init__.py").write_text("raise ImportError('a starter does not need this')")
+    environment = {**os.environ, "PYTHONPATH": str(blocked), "OMP_NUM_THREADS": "1"}
+
+    def run(*arguments: object) -> str:
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    table_of_results = run(project / "train.py")
+    for name in ("dummy", "peer", "ours"):
+        assert name in table_of_results
+    metrics = json.loads((project / "output" / "metrics.json").read_text())
+    assert metrics
+    assert (project / "output" / "weights.safetensors").exists()
+    assert list((project / "output").glob("*.png"))
+    assert not list(project.rglob("*.pkl"))
+    run(project / "predict.py", table, "--to", tmp_path / "scored.csv")
+    assert pl.read_csv(tmp_path / "scored.csv").height == samples.load(data).frame.height
+    run("-m", "pytest", "-q", "-p", "no:cacheprovider", project / "tests")
+
+
+def test_a_data_frame_becomes_a_table(tmp_path):
+    frame = pd.DataFrame({"size": range(40), "town": ["a", "b"] * 20, "price": [2.5 * i + i % 3 for i in range(40)]})
+    folder = advisor.frame("How much will the house cost?").start(tmp_path / "houses", table=frame)
+    assert pl.read_parquet(folder / "data" / "table.parquet").columns == list(frame.columns)
+    assert json.loads((folder / "problem.json").read_text())["target"] == "price"
+
+
+def test_without_a_table_the_starter_runs_on_the_templates_own_data(tmp_path):
+    folder = advisor.frame(DIABETES).start(tmp_path / "project")
+    assert (folder / "config.yaml").read_bytes() == sources("regression/linear")["config.yaml"]
+
+
+BAD_TABLES = {
+    "missing.csv": (None, "there is no such file"),
+    "empty.csv": ("", "is empty"),
+    "header.csv": ("a,b,y\n", "no rows"),
+    "one_column.csv": ("y\n1\n2\n", "only one column"),
+    "one_row.csv": ("a,progression\n1,2\n", "only 1 row"),
+    "no_target.csv": ("a,progresion\n" + "1,2\n" * 20, "did you mean 'progresion'?"),
+    "all_missing.csv": ("a,progression\n" + "1,\n" * 20, "progression"),
+    "text_target.csv": ("a,progression\n" + "1,high\n2,low\n" * 20, "progression"),
+    "nul.csv": ("a,progression\n1,\0\n" * 10, "NUL"),
+    "ragged.csv": ("a,progression\n1,2,3\n" * 10, "cells"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_a_bad_table_is_refused_and_nothing_is_left(tmp_path, name, capsys):
+    content, message = BAD_TABLES[name]
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    place, table = tmp_path / "new" / "project", tmp_path / name
+    code = main(["start", str(place), "--text", DIABETES, "--table", str(table), "--target", "progression"])
+    captured = capsys.readouterr()
+    assert code == 3
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_one_class_is_refused(tmp_path):
+    (tmp_path / "table.csv").write_text("a,spam\n" + "1,yes\n2,yes\n" * 20)
+    with pytest.raises(InputRefused, match="spam"):
+        advisor.frame("Is this message spam or not?").start(
+            tmp_path / "project", table=tmp_path / "table.csv", template="classification/softmax"
+        )
+    assert not (tmp_path / "project").exists()
+
+
+@pytest.mark.parametrize("taken", ["a file", "a full folder"])
+def test_a_taken_folder_is_left_alone(tmp_path, taken):
+    place = tmp_path / "project"
+    if taken == "a file":
+        place.write_text("mine")
+    else:
+        place.mkdir()
+        (place / "mine.txt").write_text("mine")
+    with pytest.raises(InputRefused, match="exists already"):
+        advisor.frame(DIABETES).start(place)
+    assert (place.read_text() if place.is_file() else (place / "mine.txt").read_text()) == "mine"
+
+
+def test_an_empty_folder_is_used(tmp_path):
+    (tmp_path / "project").mkdir()
+    assert (advisor.frame(DIABETES).start(tmp_path / "project") / "train.py").exists()
+
+
+def test_what_cannot_be_started_says_why(tmp_path):
+    with pytest.raises(InputRefused, match="undecided"):
+        advisor.frame("hello").start(tmp_path / "project")
+    with pytest.raises(InputRefused, match="no template for seq2seq/translation"):
+        advisor.frame("Translate German sentences into English.").start(tmp_path / "project")
+    with pytest.raises(UsageError, match="did you mean 'regression/linear'"):
+        advisor.frame(DIABETES).start(tmp_path / "project", template="regresion/linear")
+    with pytest.raises(InputRefused, match="cannot be read"):
+        advisor.frame(DIABETES).start(tmp_path / "project", table=object())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_starter_needs_is_what_this_package_needs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    known = {*project["dependencies"], *project["optional-dependencies"]["dev"]}
+    lines = CARRIED["requirements.txt"].read_text().splitlines()
+    assert {line for line in lines if not line.startswith("#")} <= known

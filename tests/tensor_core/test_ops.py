@@ -1,0 +1,413 @@
+"""Every public op: value, gradient and second gradient against torch, and the gradient by central differences."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+
+import tensor_core as tc
+from tensor_core.ops import FUNCTIONS
+
+STEP = 1e-6  # of the central differences
+TOLERANCE = 1e-6  # relative, of the central differences; a gradient wrong by 0.05 % is 500 times worse
+EXACT = 1e-9  # relative, against torch in double precision
+ANY = ((2, 3), (), (0, 3))  # shapes an elementwise op is tried with
+PAIRS = (((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (2, 3)), ((2, 3), ()), ((0, 3), (3,)), ((), ()))
+I64 = torch.int64
+
+
+class Torch:
+    """torch's names in one place, as tensor_core has them."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch.nn.functional, name, None) or getattr(torch, name)
+
+
+class Case(NamedTuple):
+    op: str
+    run: Callable[..., Any]  # (names, *tensors) -> a tensor or several
+    shapes: tuple[tuple[int, ...], ...]
+    low: float
+    high: float
+    only_value: bool
+    once: bool
+
+
+def case(
+    op: str,
+    run: Callable[..., Any],
+    *shapes: tuple[int, ...],
+    low: float = -2.0,
+    high: float = 2.0,
+    only_value: bool = False,
+    once: bool = False,
+) -> Case:
+    """`once`: torch has no second derivative to compare with, or it is meant to differ."""
+    return Case(op, run, shapes, low, high, only_value, once)
+
+
+def unary(op: str, low: float = -2.0, high: float = 2.0) -> list[Case]:
+    return [case(op, lambda m, x: getattr(m, op)(x), shape, low=low, high=high) for shape in ANY]
+
+
+def binary(op: str, low: float = -2.0, high: float = 2.0) -> list[Case]:
+    return [case(op, lambda m, x, y: getattr(m, op)(x, y), *pair, low=low, high=high) for pair in PAIRS]
+
+
+def compare(op: str) -> list[Case]:
+    return [case(op, lambda m, x, y: getattr(m, op)(x, y), (2, 3), (3,), only_value=True)]
+
+
+def loss(op: str, low: float = -2.0, high: float = 2.0, **options: float) -> list[Case]:
+    return [
+        case(op, lambda m, x, y, r=r: getattr(m, op)(x, y, reduction=r, **options), (4, 3), (4, 3), low=low, high=high)
+        for r in ("mean", "sum", "none")
+    ]
+
+
+def ints(m: Any, *rows: Any) -> Any:
+    return m.tensor(list(rows) if len(rows) > 1 else rows[0], dtype=I64)
+
+
+CASES: list[Case] = [
+    *binary("add"), *binary("sub"), *binary("mul"), *binary("div", low=0.5), *binary("maximum"), *binary("minimum"),
+    *binary("pow", low=0.5), *unary("neg"), *unary("abs"), *unary("sign"), *unary("floor"), *unary("ceil"),
+    *unary("round"), *unary("exp"), *unary("log", low=0.5), *unary("log1p", low=-0.5), *unary("expm1"),
+    *unary("sqrt", low=0.5), *unary("reciprocal", low=0.5), *unary("sin"), *unary("cos"), *unary("tanh"),
+    *unary("sigmoid"), *unary("relu"), *unary("erf"), *unary("gelu"), *unary("softplus"), *unary("logsigmoid"),
+    *unary("silu"), *unary("clone"),
+    *compare("eq"), *compare("ne"), *compare("lt"), *compare("le"), *compare("gt"), *compare("ge"),
+    *compare("logical_and"), *compare("logical_or"), *compare("logical_xor"), *compare("floor_divide"),
+    *compare("remainder"),
+    case("add", lambda m, x: 3 + x + 2, (2, 3)),
+    case("sub", lambda m, x: 3 - x - 2, (2, 3)),
+    case("mul", lambda m, x: 3 * x * 2.5, (2, 3)),
+    case("mul", lambda m, x: 0 * x * -0.0, (2, 3)),
+    case("mul", lambda m, x: x * x, (2, 3)),
+    case("div", lambda m, x: 3 / (x / 2.5), (2, 3), low=0.5),
+    case("pow", lambda m, x: x**2 + x**3 + x**1 + x**0, (2, 3)),
+    case("pow", lambda m, x: x**-1.5 + 2**x, (2, 3), low=0.5),
+    case("pow", lambda m, x: (x * 0) ** x.abs(), (2, 3), low=1.0, once=True),
+    case("neg", lambda m, x: -x, (2, 3)),
+    case("abs", lambda m, x: abs(x), (2, 3)),
+    case("maximum", lambda m, x: m.maximum(x, x * 1.0), (2, 3), once=True),
+    case("clamp", lambda m, x: m.clamp(x, -0.5, 0.5), (4, 5)),
+    case("clamp", lambda m, x: x.clamp(min=-0.5) + x.clamp(max=0.5), (4, 5)),
+    case("where", lambda m, x, y: m.where(x > 0, x, y), (2, 3), (3,)),
+    case("where", lambda m, x: m.where(x > 0, x, 0.0), (2, 3)),
+    case("masked_fill", lambda m, x: m.masked_fill(x, x > 0, 7.0), (2, 3)),
+    case("logical_not", lambda m, x: m.logical_not(x > 0), (2, 3), only_value=True),
+    case("isnan", lambda m, x: m.isnan(x.log()), (2, 3), only_value=True),
+    case("isfinite", lambda m, x: m.isfinite(x.log()), (2, 3), only_value=True),
+    case("gelu", lambda m, x: m.gelu(x, approximate="tanh"), (2, 3)),
+    # reductions
+    case("sum", lambda m, x: m.sum(x), (2, 3)),
+    case("sum", lambda m, x: m.sum(x), ()),
+    case("sum", lambda m, x: x.sum(), (0, 3)),
+    case("sum", lambda m, x: x.sum(axis=1), (2, 3)),
+    case("sum", lambda m, x: x.sum(dim=(0, 2)), (2, 3, 4)),
+    case("sum", lambda m, x: x.sum((0, -1), keepdim=True), (2, 3, 4)),
+    case("mean", lambda m, x: m.mean(x), (2, 3)),
+    case("mean", lambda m, x: x.mean(-1), (2, 3)),
+    case("mean", lambda m, x: x.mean((0, 1), keepdim=True), (2, 3, 4)),
+    case("amax", lambda m, x: m.amax(x, 1), (2, 3)),
+    case("amax", lambda m, x: m.amax(x.round(), (0, 1)), (4, 5), once=True),
+    case("amin", lambda m, x: m.amin(x, 1, keepdim=True), (2, 3)),
+    case("max", lambda m, x: m.max(x), (2, 3)),
+    case("max", lambda m, x: m.max(x, 1)[0], (2, 3)),
+    case("max", lambda m, x: x.max(0, keepdim=True)[0], (2, 3)),
+    case("max", lambda m, x, y: m.max(x, y), (2, 3), (3,)),
+    case("min", lambda m, x: m.min(x), (2, 3)),
+    case("min", lambda m, x: m.min(x, 1)[0], (2, 3)),
+    case("argmax", lambda m, x: m.argmax(x, dim=1), (2, 3), only_value=True),
+    case("argmin", lambda m, x: m.argmin(x), (2, 3), only_value=True),
+    case("argsort", lambda m, x: m.argsort(x, dim=0, descending=True), (4, 3), only_value=True),
+    case("any", lambda m, x: m.any(x > 0, dim=1), (2, 3), only_value=True),
+    case("all", lambda m, x: m.all(x > 0), (2, 3), only_value=True),
+    case("logsumexp", lambda m, x: m.logsumexp(x, 1), (2, 3)),
+    case("logsumexp", lambda m, x: m.logsumexp(x * 500, 0, keepdim=True), (2, 3)),
+    case("softmax", lambda m, x: m.softmax(x, -1), (2, 3)),
+    case("softmax", lambda m, x: m.softmax(x, dim=0), (2, 3, 2)),
+    case("log_softmax", lambda m, x: m.log_softmax(x, dim=1), (2, 3)),
+    case("norm", lambda m, x: m.norm(x), (2, 3)),
+    case("norm", lambda m, x: m.norm(x, p=1, dim=1), (2, 3)),
+    case("norm", lambda m, x: m.norm(x, p=3, dim=0, keepdim=True), (2, 3)),
+    case("var", lambda m, x: m.var(x) + m.var(x, dim=1, correction=0), (2, 3)),
+    case("std", lambda m, x: m.std(x, dim=1, keepdim=True), (2, 3)),
+    case("cumsum", lambda m, x: m.cumsum(x, 1), (2, 3)),
+    # products
+    case("matmul", lambda m, x, y: x @ y, (2, 3), (3, 4)),
+    case("matmul", lambda m, x, y: x @ y, (3,), (3,)),
+    case("matmul", lambda m, x, y: x @ y, (2, 3), (3,)),
+    case("matmul", lambda m, x, y: x @ y, (3,), (3, 4)),
+    case("matmul", lambda m, x, y: x @ y, (3,), (2, 3, 4)),
+    case("matmul", lambda m, x, y: x @ y, (2, 4, 3), (3,)),
+    case("matmul", lambda m, x, y: m.matmul(x, y), (5, 2, 3), (3, 4)),
+    case("matmul", lambda m, x, y: m.matmul(x, y), (2, 3), (5, 3, 4)),
+    case("matmul", lambda m, x, y: m.matmul(x, y), (5, 1, 2, 3), (2, 3, 4)),
+    case("matmul", lambda m, x, y: m.matmul(x, y), (0, 3), (3, 4)),
+    case("matmul", lambda m, x, y: m.matmul(x, y), (2, 0), (0, 4)),
+    case("mm", lambda m, x, y: m.mm(x, y), (2, 3), (3, 4)),
+    case("bmm", lambda m, x, y: m.bmm(x, y), (5, 2, 3), (5, 3, 4)),
+    case("mv", lambda m, x, y: m.mv(x, y), (2, 3), (3,)),
+    case("dot", lambda m, x, y: m.dot(x, y), (3,), (3,)),
+    case("linear", lambda m, x, w, b: m.linear(x, w, b), (5, 3), (2, 3), (2,)),
+    case("linear", lambda m, x, w, b: m.linear(x, w, b), (4, 5, 3), (2, 3), (2,)),
+    case("linear", lambda m, x, w: m.linear(x, w), (3,), (2, 3)),
+    # shapes
+    case("view", lambda m, x: x.view(3, -1), (2, 3), once=True),
+    case("reshape", lambda m, x: m.reshape(x, (3, 2)) * 2, (2, 3)),
+    case("reshape", lambda m, x: x.transpose(0, 1).reshape(-1), (2, 3)),
+    case("reshape", lambda m, x: x[:, 0].reshape(1, 2), (2, 3)),
+    case("reshape", lambda m, x: x.reshape(3, 0), (0, 3)),
+    case("flatten", lambda m, x: x.flatten(1), (2, 3, 4)),
+    case("transpose", lambda m, x: m.transpose(x, 0, -1), (2, 3, 4)),
+    case("permute", lambda m, x: m.permute(x, (2, 0, 1)), (2, 3, 4)),
+    case("permute", lambda m, x: x.permute(-1, 0, 1), (2, 3, 4)),
+    case("t", lambda m, x: m.t(x) @ x, (2, 3)),
+    case("t", lambda m, x: x.T @ x.mT.T, (2, 3)),
+    case("unsqueeze", lambda m, x: m.unsqueeze(x, -1) * x.unsqueeze(1), (2, 3)),
+    case("squeeze", lambda m, x: m.squeeze(x) * x.squeeze(1), (2, 1, 3), once=True),
+    case("squeeze", lambda m, x: x.squeeze(1), (2, 3)),
+    case("expand", lambda m, x: x.expand(4, -1, 3), (2, 1)),
+    case("broadcast_to", lambda m, x: m.broadcast_to(x, (4, 2, 3)), (2, 1)),
+    case("select", lambda m, x: m.select(x, 1, -1), (2, 3)),
+    case("narrow", lambda m, x: m.narrow(x, 1, 1, 2), (2, 3)),
+    case("narrow", lambda m, x: m.narrow(x, -1, -2, 2), (2, 3)),
+    case("narrow", lambda m, x: x.narrow(0, 2, 0), (2, 3)),
+    case("flip", lambda m, x: m.flip(x, (0, 1)), (2, 3)),
+    case("split", lambda m, x: m.split(x, 2), (5, 3)),
+    case("split", lambda m, x: m.split(x, [1, 2], dim=1), (5, 3)),
+    case("unbind", lambda m, x: m.unbind(x, 1), (2, 3)),
+    case("cat", lambda m, x, y: m.cat([x, y, x], dim=1), (2, 3), (2, 1)),
+    case("cat", lambda m, x, y: m.cat((x, y), dim=-2), (2, 3), (0, 3)),
+    case("stack", lambda m, x, y: m.stack([x, y], dim=1), (2, 3), (2, 3)),
+    case("contiguous", lambda m, x: x.T.contiguous(), (2, 3)),
+    # indices
+    case("getitem", lambda m, x: x[1], (2, 3)),
+    case("getitem", lambda m, x: x[-1, 0], (2, 3)),
+    case("getitem", lambda m, x: x[:, 1:], (2, 3)),
+    case("getitem", lambda m, x: x[..., ::2], (2, 3)),
+    case("getitem", lambda m, x: x[None, :, None, 2], (2, 3)),
+    case("getitem", lambda m, x: x[5:2], (2, 3)),
+    case("getitem", lambda m, x: x[...], ()),
+    case("getitem", lambda m, x: x[x > 0], (2, 3)),
+    case("getitem", lambda m, x: x[ints(m, 1, 0, 1)], (2, 3)),
+    case("getitem", lambda m, x: x[:, ints(m, 2, 2)], (2, 3)),
+    case("getitem", lambda m, x: x[ints(m, 1, 0), ints(m, 2, 2)], (2, 3)),
+    case("getitem", lambda m, x: x[ints(m, [0], [1]), [0, 2]], (2, 3)),
+    case("getitem", lambda m, x: x[[0, 1], :, [1, 1]], (2, 3, 4)),
+    case("getitem", lambda m, x: x[0, :, [1, 1]], (2, 3, 4)),
+    case("getitem", lambda m, x: x[m.tensor([True, False])], (2, 3)),
+    case("getitem", lambda m, x: x[m.tensor(1), True], (2, 3)),
+    case("getitem", lambda m, x: x[False], (2, 3)),
+    case("getitem", lambda m, x: x[:, m.tensor([[True, False], [True, True], [False, False]])], (2, 3, 2)),
+    case("setitem", lambda m, x, y: put(x.clone(), 1, y), (2, 3), (3,)),
+    case("setitem", lambda m, x, y: put(x.clone(), (slice(None), slice(0, 3, 2)), y), (2, 3), (2, 1)),
+    case("setitem", lambda m, x, y: put(x.clone(), ints(m, 1, 0), y), (2, 3), (2, 3)),
+    case("setitem", lambda m, x, y: put(x.clone(), x > 0, y), (2, 3), ()),
+    case("setitem", lambda m, x, y: put(x.clone(), (0, [2, 0]), y), (2, 3), (2,)),
+    case("setitem", lambda m, x: put(x.clone(), (slice(None), 1), 5), (2, 3)),
+    case("gather", lambda m, x: m.gather(x, 1, ints(m, [0, 0], [2, 1])), (2, 3)),
+    case("scatter_add", lambda m, x, y: m.scatter_add(x, 1, ints(m, [0, 0], [2, 1]), y), (2, 3), (2, 2)),
+    case("scatter_add_", lambda m, x, y: x.clone().scatter_add_(1, ints(m, [0, 0], [2, 1]), y), (2, 3), (2, 2)),
+    case("index_select", lambda m, x: m.index_select(x, 1, ints(m, 0, 2, 2)), (2, 3)),
+    case("nonzero", lambda m, x: m.nonzero(x > 0), (2, 3), only_value=True),
+    case("one_hot", lambda m, x: m.one_hot(ints(m, [0, 2], [1, 1]), 3) + 0 * x.sum().long(), (1,), only_value=True),
+    # types
+    case("to", lambda m, x: x.to(m.float32).to(m.float64), (2, 3), only_value=True),
+    case("float", lambda m, x: x.float(), (2, 3), only_value=True),
+    case("double", lambda m, x: x.double(), (2, 3), once=True),
+    case("long", lambda m, x: x.long(), (2, 3), only_value=True),
+    case("bool", lambda m, x: x.bool(), (2, 3), only_value=True),
+    case("cpu", lambda m, x: x.cpu() * 2, (2, 3)),
+    case("type_as", lambda m, x: x.type_as(x) * 2, (2, 3)),
+    case("new_zeros", lambda m, x: x.new_zeros(2, 2), (2, 3), only_value=True),
+    case("new_full", lambda m, x: x.new_full((2, 2), 7.0), (2, 3), only_value=True),
+    # in place
+    case("add_", lambda m, x, y: x.clone().add_(y), (2, 3), (3,)),
+    case("sub_", lambda m, x, y: x.clone().sub_(y), (2, 3), (3,)),
+    case("mul_", lambda m, x, y: (x * 1).mul_(y), (2, 3), (3,)),
+    case("div_", lambda m, x, y: (x * 1).div_(y), (2, 3), (3,), low=0.5),
+    case("neg_", lambda m, x: x.clone().neg_(), (2, 3)),
+    case("exp_", lambda m, x: x.clone().exp_(), (2, 3)),
+    case("tanh_", lambda m, x: x.clone().tanh_(), (2, 3)),
+    case("sigmoid_", lambda m, x: x.clone().sigmoid_(), (2, 3)),
+    case("relu_", lambda m, x: x.clone().relu_(), (2, 3)),
+    case("clamp_", lambda m, x: x.clone().clamp_(-0.5, 0.5), (2, 3)),
+    case("masked_fill_", lambda m, x: x.clone().masked_fill_(x > 0, 7.0), (2, 3)),
+    case("zero_", lambda m, x: x * x.clone().zero_(), (2, 3)),
+    case("fill_", lambda m, x, y: x.clone().fill_(y) * x, (2, 3), ()),
+    case("copy_", lambda m, x, y: x.clone().copy_(y) * x, (2, 3), (3,)),
+    case("uniform_", lambda m, x: seeded(m, x * 1).uniform_(2, 3), (2, 3), only_value=True),
+    case("normal_", lambda m, x: seeded(m, x * 1).normal_(2, 3), (2, 3), only_value=True),
+    case("bernoulli_", lambda m, x: seeded(m, x * 1).bernoulli_(0.3), (2, 3), only_value=True),
+    # losses
+    *loss("mse_loss"), *loss("huber_loss", delta=0.7), *loss("binary_cross_entropy_with_logits", low=0.1, high=0.9),
+    case(
+        "binary_cross_entropy_with_logits",
+        lambda m, x, y: m.binary_cross_entropy_with_logits(x, y, weights(m), pos_weight=weights(m) * 3),
+        (2, 3), (2, 3), low=0.1, high=0.9, once=True,
+    ),
+    case("cross_entropy", lambda m, x: m.cross_entropy(x, ints(m, 2, 0)), (2, 3)),
+    case("cross_entropy", lambda m, x: m.cross_entropy(x, m.tensor(2)), (3,)),
+    case("cross_entropy", lambda m, x: m.cross_entropy(x, ints(m, 2, -100), reduction="sum"), (2, 3)),
+    case("cross_entropy", lambda m, x: m.cross_entropy(x, ints(m, 2, 1), ignore_index=1), (2, 3)),
+    case("cross_entropy", lambda m, x: m.cross_entropy(x, ints(m, 2, 0), reduction="none"), (2, 3)),
+    case("cross_entropy", lambda m, x: m.cross_entropy(x, ints(m, 2, 0), label_smoothing=0.1), (2, 3)),
+    case("cross_entropy", lambda m, x: m.cross_entropy(x, ints(m, 2, 0), weights(m), label_smoothing=0.1), (2, 3)),
+    case("cross_entropy", lambda m, x: m.cross_entropy(x, ints(m, 2, -100), weights(m), label_smoothing=0.1), (2, 3)),
+    case("cross_entropy", lambda m, x: m.cross_entropy(x, ints(m, [2, 1], [0, 1])), (2, 3, 2)),
+    case("cross_entropy", lambda m, x, y: m.cross_entropy(x, y, weights(m), label_smoothing=0.1), (2, 3), (2, 3)),
+    case("cross_entropy", lambda m, x, y: m.cross_entropy(x, y.softmax(1), reduction="none"), (2, 3, 2), (2, 3, 2)),
+    case("dropout", lambda m, x: m.dropout(seeded(m, x), 0.3, training=True), (20, 3)),
+    case("dropout", lambda m, x: m.dropout(x, 1.0, training=True) + m.dropout(x, 0.5, training=False), (2, 3)),
+]  # fmt: skip
+
+
+def put(x: Any, key: Any, value: Any) -> Any:
+    x[key] = value
+    return x
+
+
+def seeded(m: Any, x: Any) -> Any:
+    m.manual_seed(3)
+    return x
+
+
+def weights(m: Any) -> Any:
+    return m.tensor([0.5, 1.0, 2.0], dtype=m.float64)
+
+
+def inputs(it: Case, *, strided: bool) -> list[torch.Tensor]:
+    draw = torch.Generator().manual_seed(len(it.shapes) * 1000 + sum(map(sum, it.shapes)))
+    made = []
+    for shape in it.shapes:
+        raw = torch.rand(shape, generator=draw, dtype=torch.float64) * (it.high - it.low) + it.low
+        made.append(raw.mT.contiguous().mT if strided and raw.dim() > 1 else raw)
+    return made
+
+
+def total(outs: Any, cotangents: list[torch.Tensor], wrap: Callable[[torch.Tensor], Any]) -> Any:
+    outs = outs if isinstance(outs, tuple) else (outs,)
+    result = None
+    for out, cotangent in zip(outs, cotangents, strict=True):
+        term = (out * wrap(cotangent)).sum()
+        result = term if result is None else result + term
+    return result
+
+
+def raw(value: Any) -> torch.Tensor:
+    return value.raw if isinstance(value, tc.Tensor) else value.detach()
+
+
+def close(ours: Any, theirs: Any, what: str, tolerance: float = EXACT) -> None:
+    torch.testing.assert_close(
+        raw(ours), raw(theirs), rtol=tolerance, atol=tolerance, equal_nan=True, msg=lambda m: f"{what}: {m}"
+    )
+
+
+def fresh(arrays: list[torch.Tensor]) -> tuple[list[tc.Tensor], list[torch.Tensor]]:
+    ours = [tc.as_tensor(a.clone(memory_format=torch.preserve_format)).requires_grad_() for a in arrays]
+    theirs = [a.clone(memory_format=torch.preserve_format).requires_grad_() for a in arrays]
+    return ours, theirs
+
+
+def check(it: Case, *, strided: bool) -> None:
+    """Value, gradient, second gradient, and central differences."""
+    arrays = inputs(it, strided=strided)
+    ours, theirs = fresh(arrays)
+    out, expected = it.run(tc, *ours), it.run(Torch(), *theirs)
+    pairs = list(zip(out, expected, strict=True)) if isinstance(out, tuple) else [(out, expected)]
+    for one, other in pairs:
+        assert one.shape == other.shape
+        assert one.dtype == other.dtype
+        close(one, other, "value")
+    if it.only_value:
+        return
+    draw = torch.Generator().manual_seed(1)
+    cotangents = [torch.randn(other.shape, generator=draw, dtype=torch.float64) for _, other in pairs]
+    first = tc.grad(total(out, cotangents, tc.as_tensor), ours, create_graph=True, allow_unused=True)
+    wanted = torch.autograd.grad(
+        total(expected, cotangents, lambda c: c), theirs, create_graph=True, materialize_grads=True, allow_unused=True
+    )
+    filled = [tc.zeros_like(x) if g is None else g for g, x in zip(first, ours, strict=True)]
+    for position, (one, other) in enumerate(zip(filled, wanted, strict=True)):
+        close(one, other, f"gradient of input {position}")
+    differences(it, arrays, cotangents, filled)
+    plain, _ = fresh(arrays)
+    total(it.run(tc, *plain), cotangents, tc.as_tensor).backward()
+    for position, (tensor, other) in enumerate(zip(plain, wanted, strict=True)):
+        close(tc.zeros_like(tensor) if tensor.grad is None else tensor.grad, other, f".grad of input {position}")
+    if not it.once:
+        second(filled, list(wanted), ours, theirs)
+
+
+def second(first: list[Any], wanted: list[Any], ours: list[Any], theirs: list[Any]) -> None:
+    draw = torch.Generator().manual_seed(2)
+    cotangents = [torch.randn(g.shape, generator=draw, dtype=torch.float64) for g in wanted]
+    scalar, expected = total(tuple(first), cotangents, tc.as_tensor), total(tuple(wanted), cotangents, lambda c: c)
+    if not expected.requires_grad:
+        return
+    again = torch.autograd.grad(expected, theirs, allow_unused=True, materialize_grads=True)
+    got = tc.grad(scalar, ours, allow_unused=True) if scalar.requires_grad else [None] * len(ours)
+    for position, (one, other) in enumerate(zip(got, again, strict=True)):
+        close(tc.zeros_like(ours[position]) if one is None else one, other, f"second gradient of input {position}")
+
+
+def differences(it: Case, arrays: list[torch.Tensor], cotangents: list[torch.Tensor], gradients: list[Any]) -> None:
+    """The slope along a random direction, by central differences, against the gradient."""
+    draw = torch.Generator().manual_seed(4)
+    directions = [torch.randn(a.shape, generator=draw, dtype=torch.float64) for a in arrays]
+
+    def along(step: float) -> float:
+        moved = [tc.as_tensor(a + step * d) for a, d in zip(arrays, directions, strict=True)]
+        with tc.no_grad():
+            return float(total(it.run(tc, *moved), cotangents, tc.as_tensor))
+
+    slope = (along(STEP) - along(-STEP)) / (2 * STEP)
+    claimed = sum(float((raw(g) * d).sum()) for g, d in zip(gradients, directions, strict=True))
+    assert claimed == pytest.approx(slope, rel=TOLERANCE, abs=TOLERANCE * 10)
+
+
+@pytest.mark.parametrize(
+    "it", CASES, ids=lambda it: f"{it.op}-{'-'.join('x'.join(map(str, s)) or '0d' for s in it.shapes)}"
+)
+def test_op(it: Case) -> None:
+    check(it, strided=False)
+    if any(len(shape) > 1 for shape in it.shapes) and it.op != "view":
+        check(it, strided=True)
+
+
+def test_every_public_op_has_a_case() -> None:
+    missing = sorted(set(FUNCTIONS) - {it.op for it in CASES})
+    assert not missing, "write in CASES:\n" + "\n".join(
+        f'    case("{name}", lambda m, x: m.{name}(x), (2, 3)),' for name in missing
+    )
+
+
+@pytest.fixture
+def wrong_exp() -> Iterator[Callable[[Any], Any]]:
+    """exp with a gradient that is 0.05 % too large."""
+    from tensor_core.op import op
+
+    @op(input=lambda grad, out: grad * out * 1.0005)
+    def exp(input: Any) -> Any:
+        return torch.exp(input)
+
+    return exp
+
+
+def test_the_checker_notices_half_a_per_mille(wrong_exp: Callable[[Any], Any]) -> None:
+    wrong = case("exp", lambda m, x: wrong_exp(x) if m is tc else m.exp(x), (2, 3))
+    arrays = inputs(wrong, strided=False)
+    (x,), _ = fresh(arrays)
+    cotangents = [torch.ones(2, 3, dtype=torch.float64)]
+    gradients = list(tc.grad(wrong_exp(x).sum(), x))
+    with pytest.raises(AssertionError, match="gradient of input 0"):
+        check(wrong, strided=False)
+    with pytest.raises(AssertionError):
+        differences(wrong, arrays, cotangents, gradients)
+    right = case("exp", lambda m, x: m.exp(x), (2, 3))
+    differences(right, arrays, cotangents, list(tc.grad(x.exp().sum(), x)))

@@ -1,0 +1,245 @@
+"""In-place ops and views: torch's values and gradients, or a refusal that says what to do."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+import tensor_core as tc
+
+
+def scale_view(x: Any, y: Any) -> Any:
+    z = x * 1
+    z[0].mul_(y)
+    return z
+
+
+def write_base_then_read_view(x: Any, y: Any) -> Any:
+    z = x * 1
+    view = z.T[1]
+    z.mul_(y)
+    return view * 2
+
+
+def write_view_then_read_other_view(x: Any, y: Any) -> Any:
+    z = x * 1
+    one, other = z[0], z[:, 1]
+    one.copy_(y)
+    return other * one[1]
+
+
+def view_of_view(x: Any, y: Any) -> Any:
+    z = x * 1
+    z.T[1:][0].add_(y[0])
+    z.reshape(-1)[::2].mul_(2)
+    return z * z
+
+
+def constant_base_takes_gradient(x: Any, y: Any) -> Any:
+    z = (x * 0).detach()
+    view = z[1]
+    view.copy_(y)
+    return z.sum() + view.sum()
+
+
+def square_itself(x: Any, y: Any) -> Any:
+    z = x * y
+    z += x
+    z -= y
+    z *= 2
+    z /= 3
+    return z
+
+
+def transposed_base(x: Any, y: Any) -> Any:
+    z = (x.T * 1).T
+    z[0].mul_(y)
+    z.view(-1)[1:3] *= 2
+    return z * x
+
+
+def gradient_in_another_layout(x: Any, y: Any) -> Any:
+    z = x * y
+    z.view(-1)[1:3].mul_(2)
+    return z.T.contiguous() * 3
+
+
+def relu_of_view(x: Any, y: Any) -> Any:
+    z = x * y
+    z[:, 1:].relu_()
+    return z.exp()
+
+
+def written_twice(x: Any, y: Any) -> Any:
+    z = x + y
+    z.neg_()
+    z[1] = z[0] * 3
+    z.tanh_()
+    return z
+
+
+def write_through_expand_source(x: Any, y: Any) -> Any:
+    z = y * 1
+    wide = z.unsqueeze(0).expand(2, 3)
+    z.mul_(3)
+    return wide * x
+
+
+def detached_alias(x: Any, y: Any) -> Any:
+    z = x * y
+    z.detach().mul_(1.0)
+    return z + 1
+
+
+def narrow_then_cat(x: Any, y: Any) -> Any:
+    z = x * 1
+    head = z.narrow(0, 0, 1)
+    head.sub_(y)
+    return (z * z)[0] + head[0]
+
+
+def setitem_loop(x: Any, y: Any) -> Any:
+    z = x * 0
+    for i in range(2):
+        z[i] = x[i] * y + (z[i - 1] if i else 0)
+    return z
+
+
+def no_grad_write(x: Any, y: Any) -> Any:
+    z = x + y
+    with (torch if isinstance(x, torch.Tensor) else tc).no_grad():
+        z.mul_(2)
+    return z * 1.0
+
+
+def masked(x: Any, y: Any) -> Any:
+    z = x * y
+    z[z > 0] = 0.5
+    z[[1, 0], [0, 2]] = y[:2]
+    return z * x
+
+
+PROGRAMS = [
+    value for value in list(globals().values()) if callable(value) and getattr(value, "__module__", "") == __name__
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
+def test_equals_torch(program: Callable[[Any, Any], Any]) -> None:
+    a, b = torch.randn(2, 3, dtype=torch.float64), torch.randn(3, dtype=torch.float64)
+    ours = [tc.tensor(t, requires_grad=True) for t in (a, b)]
+    theirs = [t.clone().requires_grad_() for t in (a, b)]
+    out, expected = program(*ours), program(*theirs)
+    assert torch.allclose(out.raw, expected)
+    first = tc.grad((out * out).sum(), ours, create_graph=True, allow_unused=True)
+    wanted = torch.autograd.grad((expected * expected).sum(), theirs, create_graph=True, allow_unused=True)
+    for one, other in zip(first, wanted, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            assert torch.allclose(one.raw, other)
+    if all(g is not None and g.requires_grad for g in wanted):
+        again = tc.grad(sum((g * g).sum() for g in first), ours)
+        for one, other in zip(again, torch.autograd.grad(sum((g * g).sum() for g in wanted), theirs), strict=True):
+            assert torch.allclose(one.raw, other)
+
+
+@pytest.fixture
+def x() -> tc.Tensor:
+    return tc.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+
+
+def test_a_leaf_is_not_written_where_gradients_are_recorded(x: tc.Tensor) -> None:
+    with pytest.raises(RuntimeError, match=r"mul_ cannot write to a tensor of shape \(2, 3\): it is a leaf.*no_grad"):
+        x.mul_(2)
+    with pytest.raises(RuntimeError, match=r"shape \(3,\): it is a view of a leaf.*clone"):
+        x[0].zero_()
+    with tc.no_grad():
+        x -= 1
+        x[0] = 7
+    assert x.tolist() == [[7, 7, 7], [3, 4, 5]]
+    assert x.is_leaf
+    assert x.requires_grad
+
+
+def test_a_view_from_no_grad_is_not_written(x: tc.Tensor) -> None:
+    y = x * 2
+    with tc.no_grad():
+        view = y[0]
+    with pytest.raises(RuntimeError, match="made inside no_grad"):
+        view.mul_(tc.tensor(2.0, requires_grad=True))
+
+
+@pytest.mark.parametrize("write", [lambda z: z.mul_(2), lambda z: z[0].zero_(), lambda z: z.detach().add_(1)])
+def test_a_saved_value_that_changed_is_noticed(x: tc.Tensor, write: Callable[[tc.Tensor], Any]) -> None:
+    z = x * 1
+    out = z.exp() * z
+    write(z)
+    with pytest.raises(RuntimeError, match=r"shape \(2, 3\) was changed in place after mul saved it.*clone\(\)"):
+        out.sum().backward()
+
+
+def test_an_output_that_changed_is_noticed(x: tc.Tensor) -> None:
+    out = x.exp()
+    out.mul_(2)
+    with pytest.raises(RuntimeError, match="changed in place after exp saved it"):
+        out.sum().backward()
+
+
+def test_a_value_nobody_needs_may_change(x: tc.Tensor) -> None:
+    z = x * 1
+    out = z + 1
+    z.mul_(2)
+    out.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_a_product_with_itself_in_place_is_right(x: tc.Tensor) -> None:
+    z = x * 1
+    z.mul_(z)
+    z.sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad.raw, 2 * x.raw)
+
+
+def test_writes_of_an_optimiser_are_noticed(x: tc.Tensor) -> None:
+    loss = (x * x).sum()
+    loss.backward(retain_graph=True)
+    tc.optim.SGD([x], lr=0.1).step()
+    with pytest.raises(RuntimeError, match="changed in place after mul saved it"):
+        loss.backward()
+
+
+def test_views_share_memory_and_version(x: tc.Tensor) -> None:
+    y = x.detach().clone()
+    views = [y[0], y.T, y.view(-1), y.reshape(3, 2), y[:, ::2], y.unsqueeze(0), y.narrow(1, 0, 1), y.expand(2, 2, 3)]
+    for view in views:
+        assert view.memory is y.memory
+        assert view.raw.untyped_storage().data_ptr() == y.raw.untyped_storage().data_ptr()
+    for copy in [y.clone(), y.T.reshape(-1), y[y > 0], y[[0]], y + 0, y.T.contiguous()]:
+        assert copy.memory is not y.memory
+        assert copy.raw.untyped_storage().data_ptr() != y.raw.untyped_storage().data_ptr()
+
+
+def test_a_transposed_leaf_stays_a_leaf() -> None:
+    w = tc.ones(2, 3).T.requires_grad_()
+    (w * 2).sum().backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [[2, 2]] * 3
+    with pytest.raises(RuntimeError, match="view of a leaf"):
+        w[0].mul_(2)
+
+
+def test_gradients_belong_to_their_leaves_alone() -> None:
+    a, b = tc.zeros(3, requires_grad=True), tc.zeros(3, requires_grad=True)
+    seed = tc.ones(3)
+    (a + b).backward(seed)
+    assert a.grad is not None
+    a.grad.zero_()
+    assert b.grad is not None
+    assert b.grad.tolist() == [1, 1, 1]
+    assert seed.tolist() == [1, 1, 1]
+    a.sum().backward(create_graph=True)
+    a.view(3).backward(tc.ones(3))
+    assert a.grad.tolist() == [2, 2, 2]
