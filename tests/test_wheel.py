@@ -1,6 +1,7 @@
 """The wheel holds all that is needed, and nothing of the checkout is."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -30,7 +31,7 @@ def test_the_wheel_holds_the_index_and_the_templates_and_no_sources_of_the_index
     templates = [
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "models").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and "output" not in path.parts
+        if path.is_file() and not re.search(r"/(__pycache__|output|\.[^/]*)/", path.as_posix())
     ]
     assert set(templates) <= names
     assert not [name for name in names if name.startswith("tests/")]
