@@ -2,22 +2,23 @@
 
 `python -m taxonomy compile` writes taxonomy/index.json from the YAML; building the package does the same. In a
 checkout, where the YAML stands beside it, an index older than a YAML file is made again on the spot. A wheel holds
-the index alone.
+the index alone. The index is JSON, laid out so that nothing is read before it is asked for (packing.py).
 """
 
-import json
+import mmap
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from taxonomy.matching import CANCELLED_BY, ENDS, NEGATORS, Matcher
+from taxonomy.packing import Layout, lay_out
 from taxonomy.schema import Answer, Category, Pitfall, Question, Rule, Subtask
 
 if TYPE_CHECKING:
     from taxonomy.sources import Sources
 
-SCHEMA = 1
+SCHEMA = 2
 FOLDER = os.path.dirname(os.path.abspath(__file__))  # os.path: pathlib costs a cold start 4 ms
 INDEX = os.path.join(FOLDER, "index.json")
 
@@ -28,23 +29,24 @@ T = TypeVar("T")
 
 
 class Records(Mapping[str, T]):
-    """Records by id, in the order of the sources; each is decoded when it is first asked for."""
+    """A group of the index by name, in the order of the sources; each record is decoded when it is first asked for."""
 
-    def __init__(self, texts: dict[str, str], decode: Callable[[dict[str, Any]], T]) -> None:
-        self._texts = texts
+    def __init__(self, index: Layout, group: str, decode: Callable[[Any], T]) -> None:
+        self._index = index
+        self._group = group
         self._decode = decode
         self._decoded: dict[str, T] = {}
 
     def __getitem__(self, name: str) -> T:
         if name not in self._decoded:
-            self._decoded[name] = self._decode(json.loads(self._texts[name]))
+            self._decoded[name] = self._decode(self._index.value(self._group, name))
         return self._decoded[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._texts)
+        return iter(self._index.names(self._group))
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self._index.names(self._group))
 
 
 class Knowledge(NamedTuple):
@@ -56,17 +58,15 @@ class Knowledge(NamedTuple):
     rules: Records[Rule]
     questions: Records[Question]
     pitfalls: Records[Pitfall]
-    asked: dict[
-        str, list[str]
-    ]  # category -> questions that tell it from its neighbours; "" -> those that tell all apart
-    always: dict[str, list[str]]  # category or category/subtask -> pitfalls that are always worth saying there
+    asked: Records[list[str]]  # category -> questions that tell it from its neighbours; "" -> that tell all apart
+    always: Records[list[str]]  # category or category/subtask -> pitfalls that are always worth saying there
 
 
 def compile_index(sources: "Sources") -> dict[str, Any]:
     """All of `sources` as one index, plain data that JSON can hold; equal sources give equal bytes."""
     import hashlib
 
-    from taxonomy.phrases import compile_phrases
+    from taxonomy.automaton import compile_phrases
 
     rules = {rule.id: rule for folder in sources.folders.values() for rule in folder.rules}
     questions = (
@@ -93,10 +93,10 @@ def compile_index(sources: "Sources") -> dict[str, Any]:
             always.setdefault(name, []).append(pitfall.id)
     index = {
         "schema": SCHEMA,
-        "categories": {name: _text(folder.category) for name, folder in sources.folders.items()},
-        "rules": {name: _text(_without_examples(rule)) for name, rule in rules.items()},
-        "questions": {question.id: _text(question) for question in questions},
-        "pitfalls": {pitfall.id: _text(pitfall) for pitfall in pitfalls},
+        "categories": {name: _fields(folder.category) for name, folder in sources.folders.items()},
+        "rules": {name: _fields(_without_examples(rule)) for name, rule in rules.items()},
+        "questions": {question.id: _fields(question) for question in questions},
+        "pitfalls": {pitfall.id: _fields(pitfall) for pitfall in pitfalls},
         "asked": {
             "": [question.id for question in sources.questions],
             **{name: [question.id for question in folder.questions] for name, folder in sources.folders.items()},
@@ -104,18 +104,13 @@ def compile_index(sources: "Sources") -> dict[str, Any]:
         "always": always,
         "phrases": compile_phrases(owners, sources.lexicon),
     }
-    digest = hashlib.sha256(json.dumps(index, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(lay_out(index)).hexdigest()
     return {"hash": digest[:16], **index}
 
 
 def _without_examples(rule: Rule) -> Rule:
     """What a running program needs of a rule: its phrases are compiled, and its examples are tests."""
     return rule._replace(when=(), unless=(), matches=(), ignores=(), known_misses=())
-
-
-def _text(record: Any) -> str:
-    """A record as JSON of its own: the index is large, and one framing needs few of its records."""
-    return json.dumps(_fields(record), separators=(",", ":"))
 
 
 def _fields(record: Any) -> Any:
@@ -140,8 +135,8 @@ def write_index() -> dict[str, Any]:
 
     index = compile_index(read())
     with contextlib.suppress(PermissionError):  # a read-only checkout works from memory
-        with tempfile.NamedTemporaryFile("w", dir=FOLDER, suffix=".tmp", delete=False, encoding="utf-8") as file:
-            json.dump(index, file, separators=(",", ":"))
+        with tempfile.NamedTemporaryFile(dir=FOLDER, suffix=".tmp", delete=False) as file:
+            file.write(lay_out(index))
         os.chmod(file.name, 0o644)
         os.replace(file.name, INDEX)
     return index
@@ -179,21 +174,27 @@ def load() -> Knowledge:
     """
     if _is_stale():
         return from_index(write_index())
-    with open(INDEX, "rb") as file:  # ASCII, and bytes are read faster than text
-        return from_index(json.loads(file.read()))
+    with open(INDEX, "rb") as file:
+        return from_bytes(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def from_index(index: dict[str, Any]) -> Knowledge:
     """The knowledge that a compiled index holds."""
+    return from_bytes(lay_out(index))
+
+
+def from_bytes(data: bytes | mmap.mmap) -> Knowledge:
+    """The knowledge that an index holds as `packing.lay_out` wrote it."""
+    index = Layout(data)
     return Knowledge(
-        hash=index["hash"],
-        matcher=Matcher(index["phrases"]),
-        categories=Records(index["categories"], _category),
-        rules=Records(index["rules"], lambda fields: Rule(**fields)),
-        questions=Records(index["questions"], _question),
-        pitfalls=Records(index["pitfalls"], lambda fields: Pitfall(**fields)),
-        asked=index["asked"],
-        always=index["always"],
+        hash=index.header["hash"],
+        matcher=Matcher(Records(index, "phrases", lambda table: table)),
+        categories=Records(index, "categories", _category),
+        rules=Records(index, "rules", lambda fields: Rule(**fields)),
+        questions=Records(index, "questions", _question),
+        pitfalls=Records(index, "pitfalls", lambda fields: Pitfall(**fields)),
+        asked=Records(index, "asked", list),
+        always=Records(index, "always", list),
     )
 
 

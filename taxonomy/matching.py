@@ -1,16 +1,16 @@
 """Finding compiled phrases in a text: one pass, linear time, exact places.
 
 This half of the phrase language runs when a text is framed, so it imports nothing that is slow to load. The other half,
-phrases.py, describes the language and compiles it.
+phrases.py and automaton.py, describes the language and compiles it.
 
-The position automaton is made deterministic while it runs (Thompson, 1968, Regular expression search algorithm): a set
-of positions becomes a state when it is first met and remembers its moves, so that a warm walk is one look-up a word.
+The automaton is made deterministic while it runs (Thompson, 1968, Regular expression search algorithm): a set of its
+nodes becomes a state when it is first met and remembers its moves, so that a warm walk is one look-up a word.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from taxonomy.packing import Packed
 from taxonomy.tokens import Tokens
 
 NEGATION = "negation:"  # owners that negate; every other owner is negated by them
@@ -22,9 +22,7 @@ _RAW_KEPT = 12  # for one owner, before negation is known
 _HEADS_LOOKED_AT = 8  # latest matches that wait at a gap which is not the first of its phrase
 WIDEST_GAP = 8  # words
 NUMBER = "#"  # stands in a phrase for a number in digits
-ANY = 0  # the number under which "any word at all" is filed
-LINE = ","  # between the records of a compiled text; unlike a line break it stands in JSON without an escape
-LETTERS = 3  # forms are filed under their first letters
+BUCKETS = 4093  # in which the forms of words are filed; a prime, so that every letter counts
 
 
 class Match(NamedTuple):
@@ -37,30 +35,14 @@ class Match(NamedTuple):
     captures: dict[str, str]
 
 
-class Packed:
-    """Rows of numbers in one text, of which only the rows that are asked for are ever read.
+def filed(form: str) -> tuple[bytes, int]:
+    """What stands in the index for a form of a word, and the bucket where it stands.
 
-    The first character is the number of hexadecimal digits of every number behind it: how many rows there are, where
-    each begins, where the last ends, and then the numbers of all rows.
+    >>> filed("how")[0], filed("\u03bb")[0]
+    (b'how', b'&#955;')
     """
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._digits = int(text[0])
-        self._shift = self._read(0, 1)[0] + 2
-
-    def _read(self, begin: int, end: int) -> list[int]:
-        """The numbers at the places `begin` to `end`, end exclusive."""
-        text, digits = self._text, self._digits
-        return [int(text[at : at + digits], 16) for at in range(1 + begin * digits, 1 + end * digits, digits)]
-
-    def __getitem__(self, row: int) -> list[int]:
-        begin, end = self._read(row + 1, row + 3)
-        return self._read(self._shift + begin, self._shift + end) if end > begin else []
-
-    def one(self, place: int) -> int:
-        """The number at a place, of a table that is a single row."""
-        return self._read(self._shift + place, self._shift + place + 1)[0]
+    key = form.encode("ascii", "xmlcharrefreplace")
+    return key, int.from_bytes(key, "big") % BUCKETS
 
 
 class _Found(NamedTuple):
@@ -72,18 +54,18 @@ class _Found(NamedTuple):
 
 
 class _State:
-    """A set of positions, where each known word leads, and what the segments that end here mean.
+    """A set of nodes, where each kind of word leads, and what the segments that end here mean.
 
     `completes` are (segment, owners) of phrases of one segment; `opens` maps the gaps of phrases that begin with a
     segment of this state to that segment; `joins` maps a gap to the (segment, width, gap or end behind it) that may
     stand behind it.
     """
 
-    __slots__ = ("completes", "joins", "moves", "opens", "positions")
+    __slots__ = ("completes", "joins", "moves", "nodes", "opens")
 
-    def __init__(self, positions: tuple[int, ...]) -> None:
-        self.positions = positions
-        self.moves: dict[str, _State | None] = {}
+    def __init__(self, nodes: tuple[int, ...]) -> None:
+        self.nodes = nodes
+        self.moves: dict[int, _State | None] = {}
         self.completes: list[tuple[int, list[str]]] = []
         self.opens: dict[int, int] = {}
         self.joins: dict[int, list[tuple[int, int, int]]] = {}
@@ -92,7 +74,7 @@ class _State:
 class Matcher:
     """All phrases of a compiled index, found together. Threads may share one.
 
-    >>> from taxonomy.phrases import compile_phrases
+    >>> from taxonomy.automaton import compile_phrases
     >>> from taxonomy.tokens import tokenize
     >>> matcher = Matcher(compile_phrases({"asks-how-many": ["how many <unit>"]}))
     >>> text = "Tell me how many bikes will go."
@@ -100,27 +82,30 @@ class Matcher:
     [Match(owner='asks-how-many', first=2, last=4, negated=False, captures={'unit': 'bikes'})]
     """
 
-    def __init__(self, compiled: dict[str, Any]) -> None:
-        self._letters: dict[str, str] = compiled["forms"]
-        self._choices = Packed(compiled["choices"])
-        self._position_choices = Packed(compiled["position_choices"])
-        self._after = Packed(compiled["position_after"])
-        self._ends = Packed(compiled["position_ends"])
-        self._starts = [Packed(starts) for starts in compiled["starts"]]
-        self._steps = Packed(compiled["steps"])
-        self._owners: list[str] = compiled["owners"]
+    def __init__(self, compiled: Mapping[str, Any]) -> None:
+        self._buckets = Packed(compiled["forms"])
+        self._kinds = Packed(compiled["kinds"])
+        self._after = Packed(compiled["after"])
+        self._ends = Packed(compiled["ends"])
         self._accept = Packed(compiled["accept"])
-        self._names: dict[int, str] = {int(position): name for position, name in compiled["names"].items()}
-        self._named: dict[int, list[int]] = {int(segment): first for segment, first in compiled["named"].items()}
-        self._open = frozenset(Packed(compiled["open"])[0])
+        self._owners: list[str] = compiled["owners"]
+        self._gaps: int = compiled["gaps"]
+        self._any = frozenset[int](compiled["any"])
+        self._anywhere: int = compiled["anywhere"]
+        self._at_start: dict[int, int] = dict(compiled["at_start"])
+        self._names: dict[int, str] = {int(choice): name for choice, name in compiled["names"].items()}
+        self._named: dict[int, list[tuple[int, int]]] = {int(n): roots for n, roots in compiled["named"].items()}
         # What has been unpacked; it always unpacks the same, so threads may fill these side by side.
-        self._forms: dict[str, dict[str, list[int]]] = {}
-        self._words: dict[int, frozenset[int]] = {}
+        self._known: dict[str, int] = {}
+        self._forms: dict[int, dict[bytes, int]] = {}
+        self._choices: dict[int, frozenset[int]] = {}
+        self._nodes: dict[int, dict[int, int]] = {}
+        self._number = self._kind(NUMBER)
         self._forget()
 
     def _forget(self) -> None:
         self._states: dict[tuple[int, ...], _State] = {}
-        self._roots = _State((-1,)), _State((-2,))  # any word; the first word of a sentence
+        self._roots = _State(()), _State(())  # any word; the first word of a sentence
 
     def find(self, text: str, tokens: Tokens) -> list[Match]:
         """Every phrase that `text` holds, in the order of its words; at most three matches for an owner and sign."""
@@ -145,17 +130,17 @@ class Matcher:
     def _walks(self, tokens: Tokens) -> Iterator[tuple[_State, int, int]]:
         """States in which segments end, as (state, first word, last word), by first word."""
         sentences = tokens.sentences
-        keys = [self._key(word) for word in tokens.words]
+        kinds = [self._kind(word) for word in tokens.words]
         anywhere, at_start = self._roots
-        count = len(keys)
+        count = len(kinds)
         for first in range(count):
             sentence = sentences[first]
             roots = (anywhere,) if first and sentences[first - 1] == sentence else (anywhere, at_start)
             for root in roots:
                 state, word = root, first
                 while word < count and sentences[word] == sentence:
-                    key = keys[word]
-                    after = state.moves[key] if key in state.moves else self._move(state, key)
+                    kind = kinds[word]
+                    after = state.moves[kind] if kind in state.moves else self._move(state, kind)
                     if after is None:
                         break
                     if after.completes or after.opens or after.joins:
@@ -163,60 +148,66 @@ class Matcher:
                     state = after
                     word += 1
 
-    def _key(self, word: str) -> str:
-        """What a word is for the automaton: itself when a phrase knows it, a number, or any word."""
-        return word if self._numbers(word) else NUMBER if word[0].isdigit() else ""
+    def _kind(self, word: str) -> int:
+        """The kind of a word: words of a kind stand for the same choices. All that no phrase knows are of kind 0."""
+        if word in self._known:
+            return self._known[word]
+        key, bucket = filed(word)
+        forms = self._forms.get(bucket)
+        if forms is None:
+            entries = iter(self._buckets.words(bucket))
+            forms = self._forms[bucket] = {form: int(kind) for form, kind in zip(entries, entries, strict=True)}
+        if key in forms:
+            return self._known.setdefault(word, forms[key])
+        return self._number if word[0].isdigit() else 0
 
-    def _numbers(self, key: str) -> list[int]:
-        """The numbers of the words that `key` can be a form of."""
-        letters = key[:LETTERS]
-        if letters not in self._forms:
-            lines = (line.split(" ") for line in self._letters.get(letters, "").split(LINE))
-            self._forms[letters] = {form: list(map(int, numbers)) for form, *numbers in lines}
-        return self._forms[letters].get(key, [])
+    def _meanings(self, kind: int) -> frozenset[int]:
+        """The choices that a word of this kind can stand for."""
+        if kind not in self._choices:
+            self._choices[kind] = self._any.union(self._kinds[kind])
+        return self._choices[kind]
 
-    def _stands(self, position: int, meanings: list[int]) -> bool:
-        """Whether a word with these numbers may stand at a position."""
-        choice = self._position_choices.one(position)
-        words = self._words.get(choice)
-        if words is None:
-            words = self._words[choice] = frozenset(self._choices[choice])
-        return not words or not words.isdisjoint(meanings)
+    def _following(self, node: int) -> dict[int, int]:
+        """The nodes behind a node, by choice."""
+        if node not in self._nodes:
+            numbers = iter(self._after[node])
+            self._nodes[node] = dict(zip(numbers, numbers, strict=True))
+        return self._nodes[node]
 
-    def _meanings(self, key: str) -> list[int]:
-        """The numbers of `key`, and of a number in digits when it is one ("3d" is both)."""
-        return [*self._numbers(key), *self._numbers(NUMBER)] if key[:1].isdigit() else self._numbers(key)
-
-    def _move(self, state: _State, key: str) -> _State | None:
+    def _move(self, state: _State, kind: int) -> _State | None:
         """The state after a word, worked out once and remembered; None when no segment goes on."""
-        meanings = self._meanings(key)
+        meanings = self._meanings(kind)
         reached: Iterable[int]
-        if state.positions[0] < 0:
-            starts = self._starts[-1 - state.positions[0]]
-            reached = {position for number in (*meanings, ANY) for position in starts[number]}
+        if state is self._roots[0]:
+            reached = (choice for choice in meanings if choice < self._anywhere)  # the root node has the same number
+        elif state is self._roots[1]:
+            reached = (self._at_start[choice] for choice in meanings & self._at_start.keys())
         else:
-            follow = {after for position in state.positions for after in self._after[position]}
-            reached = (position for position in follow if self._stands(position, meanings))
-        positions = tuple(sorted(reached))
+            follow = (self._following(node) for node in state.nodes)
+            reached = {nodes[choice] for nodes in follow for choice in meanings & nodes.keys()}
+        nodes = tuple(sorted(reached))
         after = None
-        if positions:
-            after = self._states.get(positions) or self._states.setdefault(positions, self._new_state(positions))
-        state.moves[key] = after
+        if nodes:
+            after = self._states.get(nodes) or self._states.setdefault(nodes, self._new_state(nodes))
+        state.moves[kind] = after
         return after
 
-    def _new_state(self, positions: tuple[int, ...]) -> _State:
-        state = _State(positions)
-        for segment in sorted({segment for position in positions for segment in self._ends[position]}):
-            numbers = iter(self._steps[segment])
-            for before, width, after in zip(numbers, numbers, numbers, strict=True):
-                if before:
-                    state.joins.setdefault(before, []).append((segment, width, after))
-                    continue
-                if owners := self._owners_of(after):
-                    state.completes.append((segment, owners))
-                if after in self._open:
-                    state.opens[after] = segment
+    def _new_state(self, nodes: tuple[int, ...]) -> _State:
+        state = _State(nodes)
+        for segment, before, width, after in sorted({end for node in nodes for end in self._ends_of(node)}):
+            if before:
+                state.joins.setdefault(before, []).append((segment, width, after))
+                continue
+            if owners := self._owners_of(after):
+                state.completes.append((segment, owners))
+            if after <= self._gaps:
+                state.opens[after] = segment
         return state
+
+    def _ends_of(self, node: int) -> Iterator[tuple[int, int, int, int]]:
+        """Where the segments that end at a node lead, as (segment, gap before it, its width, gap or end behind it)."""
+        numbers = iter(self._ends[node])
+        return zip(numbers, numbers, numbers, numbers, strict=True)
 
     def _owners_of(self, after: int) -> list[str]:
         return [self._owners[number] for number in self._accept[after]]
@@ -232,11 +223,11 @@ class Matcher:
         later: dict[int, list[_Found]] = {}  # gap that is not a phrase's first -> matches that wait at it
         opened: list[set[int]] = [set() for _ in tokens.words]  # gaps, by the word before them
         window: set[int] = set()
-        at = sentence_begin = -1
+        at, sentence_begin = -1, 0
         for state, first, last in self._walks(tokens):
             if first != at:
-                if at < 0 or tokens.sentences[at] != tokens.sentences[first]:
-                    sentence_begin = bisect_left(tokens.sentences, tokens.sentences[first])
+                if tokens.sentences[sentence_begin] != tokens.sentences[first]:
+                    sentence_begin = tokens.sentences.index(tokens.sentences[first], sentence_begin)
                 at = first
                 window = set().union(*opened[max(sentence_begin, first - 1 - WIDEST_GAP) : first])
             for segment, owners in state.completes:
@@ -256,7 +247,7 @@ class Matcher:
                     match = _Found(head.first, last, head.captures + caught)
                     for owner in self._owners_of(after):
                         _keep(complete, owner, match)
-                    if after in self._open:
+                    if after <= self._gaps:
                         later.setdefault(after, []).append(match)
                         opened[last].add(after)
         return complete
@@ -283,16 +274,17 @@ class Matcher:
         """What the `<name>`s of a segment stand on when it spans the words `first` to `last`."""
         if segment not in self._named:
             return ()
-        stack: list[tuple[int, int, tuple[Any, ...]]] = [(position, first, ()) for position in self._named[segment]]
+        stack: list[tuple[int, int, int, tuple[Any, ...]]]
+        stack = [(choice, node, first, ()) for choice, node in self._named[segment]]
         while stack:
-            position, word, caught = stack.pop()
-            if not self._stands(position, self._meanings(self._key(tokens.words[word]))):
+            choice, node, word, caught = stack.pop()
+            if choice not in self._meanings(self._kind(tokens.words[word])):
                 continue
-            name = self._names.get(position)
+            name = self._names.get(choice)
             so_far = (*caught, (name, word)) if name else caught
             if word < last:
-                stack += [(after, word + 1, so_far) for after in self._after[position]]
-            elif segment in self._ends[position]:
+                stack += [(choice, node, word + 1, so_far) for choice, node in self._following(node).items()]
+            elif any(end[0] == segment for end in self._ends_of(node)):
                 return so_far
         return ()
 

@@ -1,4 +1,4 @@
-"""The phrase language: what a rule listens for, and how it is compiled.
+"""The phrase language: what a rule listens for.
 
 A phrase is a row of elements, matched inside one sentence:
 
@@ -12,9 +12,8 @@ A phrase is a row of elements, matched inside one sentence:
     <unit>  <unit@time> one word, or one word of a list, that is handed back under the name `unit`
     ^                   the beginning of the sentence
 
-The parts between gaps are *segments*. All segments of all phrases become one position automaton (Glushkov, 1961, The
-abstract theory of automata: a state for each place where a word can stand, no empty moves), and a gap joins two
-segments by their places in the text. matching.py finds them in one pass: from each word a walk no longer than the
+The parts between gaps are *segments*. All segments of all phrases become one automaton (automaton.py), and a gap joins
+two segments by their places in the text. matching.py finds them in one pass: from each word a walk no longer than the
 longest segment, so the time is linear in the text whatever it holds. There are no regular expressions.
 
 A match behind a negator of the same clause ("we do not need a number") is marked as negated; the negators, the phrases
@@ -23,13 +22,12 @@ scope follows NegEx (Chapman et al., 2001, A simple algorithm for identifying ne
 """
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, product
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Literal, NamedTuple
 
-from taxonomy.inflection import forms
-from taxonomy.matching import ANY, LETTERS, LINE, NUMBER, WIDEST_GAP
-from taxonomy.tokens import normalise, tokenize
+from taxonomy.matching import NUMBER, WIDEST_GAP
+from taxonomy.tokens import tokenize
 
 GAPS = {"*": 3, "**": WIDEST_GAP}  # words, at most
 MOST_ROWS = 400  # orders of segments and gaps that one phrase may stand for
@@ -225,7 +223,7 @@ def _segments(written: Sequence[Part], phrase: str) -> list[tuple[Segment, ...]]
     for gap, parts in pieces:
         piece = parts[0] if len(parts) == 1 else Part("row", tuple(parts))
         waiting = [max(gap, before) for before in waiting]
-        without = list(zip(orders, waiting, strict=True)) if _nullable(piece) else []
+        without = list(zip(orders, waiting, strict=True)) if nullable(piece) else []
         with_piece = [([*order, (before, piece)], 0) for order, before in zip(orders, waiting, strict=True) if parts]
         orders = [order for order, _ in (*with_piece, *without)]
         waiting = [before for _, before in (*with_piece, *without)]
@@ -237,157 +235,8 @@ def _segments(written: Sequence[Part], phrase: str) -> list[tuple[Segment, ...]]
     ]
 
 
-def _nullable(part: Part) -> bool:
+def nullable(part: Part) -> bool:
     """Whether the part can stand for no word at all."""
     if part.kind == "either":
-        return any(_nullable(inner) for inner in part.parts)
-    return part.kind == "maybe" or (part.kind == "row" and all(_nullable(inner) for inner in part.parts))
-
-
-class _Compiler:
-    """Numbers for words, the position automaton of all segments, and the states that join segments over gaps."""
-
-    def __init__(self, lexicon: Lexicon) -> None:
-        self.lexicon = lexicon
-        self.numbers: dict[str, int] = {"": ANY}  # "predict", "=best" -> number
-        self.forms: dict[str, list[int]] = {}  # a word of a text -> numbers
-        self.choices: dict[tuple[int, ...], int] = {}  # the words that may stand at a place -> their number
-        self.positions: list[tuple[int, list[int], list[int]]] = []  # choice, what may follow, segments that end here
-        self.names: dict[int, str] = {}  # position -> name of the capture
-        self.named: dict[int, list[int]] = {}  # segment with captures -> its first positions
-        # number of a word -> first positions of segments: anywhere, at the start of a sentence
-        self.starts: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
-        self.segments: dict[tuple[Part, bool], int] = {}
-        self.steps: list[dict[tuple[int, int], int]] = []  # segment -> (state before, gap) -> state after
-        self.accept: list[list[str]] = [[]]
-        self.open: set[int] = set()
-
-    def number(self, word: str) -> int:
-        if word not in self.numbers:
-            self.numbers[word] = len(self.numbers)
-            for form in sorted(self.forms_of(word)):
-                self.forms.setdefault(form, []).append(self.numbers[word])
-        return self.numbers[word]
-
-    def forms_of(self, word: str) -> frozenset[str]:
-        """What a text may hold for "predict", "=best", "#" or the single words of "@list"."""
-        if word[0] == "@":
-            members = (_row(member, self.lexicon, word, ()) for member in self.lexicon[word[1:]])
-            single = (part for member in members for part in (member.parts if member.kind == "either" else (member,)))
-            words = {inner for part in single if part.kind == "word" for inner in part.words}
-            return frozenset().union(*(self.forms_of(inner) for inner in words))
-        return frozenset({word if word == NUMBER else normalise(word[1:])}) if word[0] in "#=" else forms(word)
-
-    def build(self, part: Part) -> tuple[list[int], list[int]]:
-        """Enter the positions of `part`; return the first and the last ones."""
-        if part.kind == "word":
-            choice = tuple(sorted({self.number(word) for word in part.words}))
-            position = len(self.positions)
-            self.positions.append((self.choices.setdefault(choice, len(self.choices)), [], []))
-            if part.name:
-                self.names[position] = part.name
-            return [position], [position]
-        if part.kind != "row":
-            built = [self.build(inner) for inner in part.parts]
-            return [p for first, _ in built for p in first], [p for _, last in built for p in last]
-        first, last, before_all_optional = list[int](), list[int](), True
-        for inner in part.parts:
-            inner_first, inner_last = self.build(inner)
-            for position in last:
-                self.positions[position][1].extend(inner_first)
-            if before_all_optional:
-                first += inner_first
-            optional = _nullable(inner)
-            before_all_optional = before_all_optional and optional
-            last = [*last, *inner_last] if optional else inner_last
-        return first, last
-
-    def segment(self, segment: Segment) -> int:
-        key = (segment.part, segment.at_start)
-        if key not in self.segments:
-            number = self.segments[key] = len(self.segments)
-            names = len(self.names)
-            first, last = self.build(segment.part)
-            if len(self.names) > names:
-                self.named[number] = first
-            choices = list(self.choices)
-            for position in first:
-                for word in choices[self.positions[position][0]] or (ANY,):
-                    self.starts[segment.at_start].setdefault(word, []).append(position)
-            for position in last:
-                self.positions[position][2].append(number)
-            self.steps.append({})
-        return self.segments[key]
-
-    def add(self, owner: str, row: Sequence[Segment]) -> None:
-        state = 0
-        for place, segment in enumerate(row):
-            steps = self.steps[self.segment(segment)]
-            key = (state, segment.gap)
-            if key not in steps:
-                steps[key] = len(self.accept)
-                self.accept.append([])
-            state = steps[key]
-            if place < len(row) - 1:
-                self.open.add(state)
-        if owner not in self.accept[state]:
-            self.accept[state].append(owner)
-
-    def index(self) -> dict[str, Any]:
-        """What has been entered, packed: a program that frames one text should not have to unpack it all."""
-        forms_by_letters: dict[str, list[str]] = {}
-        for form, numbers in sorted(self.forms.items()):
-            forms_by_letters.setdefault(form[:LETTERS], []).append(f"{form} {_ints(numbers)}")
-        owners = {owner: number for number, owner in enumerate(dict.fromkeys(o for row in self.accept for o in row))}
-        return {
-            "forms": {letters: LINE.join(lines) for letters, lines in forms_by_letters.items()},
-            "choices": pack(list(self.choices)),
-            "position_choices": pack([[choice for choice, _, _ in self.positions]]),
-            "position_after": pack([after for _, after, _ in self.positions]),
-            "position_ends": pack([ends for _, _, ends in self.positions]),
-            "starts": [pack([starts.get(n, []) for n in range(len(self.numbers))]) for starts in self.starts],
-            "names": {str(position): name for position, name in self.names.items()},
-            "named": {str(segment): first for segment, first in self.named.items()},
-            "steps": pack([[n for before, after in steps.items() for n in (*before, after)] for steps in self.steps]),
-            "owners": list(owners),
-            "accept": pack([[owners[owner] for owner in row] for row in self.accept]),
-            "open": pack([sorted(self.open)]),
-        }
-
-
-def pack(rows: Iterable[Sequence[int]]) -> str:
-    """Rows of numbers as text that `matching.Packed` reads.
-
-    >>> from taxonomy.matching import Packed
-    >>> list(Packed(pack([[7, 8], [], [9]]))[0])
-    [7, 8]
-    """
-    rows = list(rows)
-    numbers = [len(rows), *accumulate(map(len, rows), initial=0), *(number for row in rows for number in row)]
-    digits = len(f"{max(numbers):x}")
-    return str(digits) + "".join(f"{number:0{digits}x}" for number in numbers)
-
-
-def _ints(numbers: Iterable[int]) -> str:
-    return " ".join(map(str, numbers))
-
-
-def compile_phrases(owners: Mapping[str, Sequence[str]], lexicon: Lexicon | None = None) -> dict[str, Any]:
-    """One index of all phrases of all owners, plain data that JSON can hold and `matching.Matcher` runs.
-
-    Args:
-        owners: name of a rule (or other owner) -> its phrases.
-        lexicon: name of a list -> its words and phrases, for `@name`.
-
-    Raises:
-        PhraseError: a phrase is not of the language; names it.
-
-    >>> compile_phrases({"a": ["how many"]})["owners"]
-    ['a']
-    """
-    compiler = _Compiler(lexicon or {})
-    for owner, phrases in owners.items():
-        for phrase in phrases:
-            for row in rows(phrase, compiler.lexicon):
-                compiler.add(owner, row)
-    return compiler.index()
+        return any(nullable(inner) for inner in part.parts)
+    return part.kind == "maybe" or (part.kind == "row" and all(nullable(inner) for inner in part.parts))

@@ -81,7 +81,10 @@ def tokenize(text: str) -> Tokens:
         kind = found.lastgroup
         if kind == "word":
             word = found[0]
-            words.append(word.lower() if word.isascii() and "'" not in word else normalise(word))
+            word = word.lower() if word.isascii() and "'" not in word else normalise(word)
+            if not word:  # a lone modifier letter, such as U+02BC
+                continue
+            words.append(word)
             starts.append(found.start())
             ends.append(found.end())
             sentences.append(sentence)

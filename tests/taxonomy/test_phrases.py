@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from taxonomy.automaton import compile_phrases
 from taxonomy.matching import CANCELLED_BY, ENDS, MATCHES_KEPT, NEGATORS, Matcher
-from taxonomy.phrases import MOST_ROWS, Part, PhraseError, compile_phrases, parse, rows
+from taxonomy.phrases import MOST_ROWS, Part, PhraseError, parse, rows
 from taxonomy.tokens import Tokens, tokenize
 
 LEXICON = {
@@ -55,6 +56,9 @@ def found(phrase: str, text: str) -> list[str]:
         ("in (2015|#)", "in 2015, in 7", ["in 2015", "in 7"]),
         ("in #", "in 2015, in 7", ["in 2015", "in 7"]),
         ("(a|b) [c] * d", "a x d b c d", ["a x d", "b c d"]),
+        ("in (3d|b)", "in 3d, in 4d", ["in 3d"]),
+        ("(in # x|in 3d y)", "in 3d x, in 3d y", ["in 3d x", "in 3d y"]),  # a word that is also a number
+        ("of \u03bb", "a value of \u039b, of \u03bc", ["of \u039b"]),
     ],
 )
 def test_elements(phrase, text, expected):

@@ -33,6 +33,7 @@ def test_offsets_point_into_the_original_text(text):
         ("pre\u00addict", ["predict"]),
         ("ＦＵＬＬ", ["full"]),
         ("x\u200by", ["xy"]),
+        ("a \u02bc b \uff9e", ["a", "b"]),
         ("", []),
         ("?!", []),
     ],
