@@ -25,7 +25,7 @@ def frame(
 
     Raises:
         InputRefused: the text, table or target cannot be used; says why.
-        UsageError: an answer to a question that does not exist.
+        UsageError: an answer that does not exist, or to a question that does not; a target without a table.
 
     >>> f = frame("How many hours will this surgery take?")
     >>> f.category, f.subtask, f.card.unit
@@ -54,6 +54,8 @@ def frame_many(texts: Iterable[str]) -> list[Framing]:
     >>> [f.category for f in frame_many(["How many hours will it take?", "hello"])]
     ['regression', None]
     """
+    if isinstance(texts, str):
+        raise UsageError("frame_many takes several texts, not one; pass a list, or call frame")
     return [frame(text) for text in texts]
 
 

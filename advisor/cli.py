@@ -1,59 +1,73 @@
 """The terminal: `advisor frame`, `start`, `taxonomy`, `serve`.
 
-Exit codes: 0 done, 2 the call is wrong, 3 the input was refused, 4 something of ours broke. Results go to standard
-output, everything else to standard error. Colours only on a terminal and without NO_COLOR (no-color.org).
+Exit codes: 0 done, 2 the call is wrong, 3 the input was refused, 4 something of ours broke, 130 stopped with Ctrl-C.
+Results go to standard output, everything else to standard error. Colours only on a terminal and without NO_COLOR
+(no-color.org).
 """
 
-import argparse
+import gc
+import io
 import os
 import sys
-from typing import Any, NoReturn
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from advisor.description import MOST_CHARACTERS
 from advisor.errors import AdvisorError, InputRefused, UsageError
 
+if TYPE_CHECKING:
+    from argparse import ArgumentParser  # at run time only for calls that need it, see _plainest
+
 OK, USAGE, REFUSED, INTERNAL = 0, 2, 3, 4
 MOST_BYTES = 4 * MOST_CHARACTERS + 4  # of a description in UTF-8, with its byte order mark
+MOST_PORT = 65_535
 NARROWEST, USUAL, WIDEST = 40, 80, 100  # columns
+MOST_UNCHECKED = 50_000  # new objects before garbage is looked for; a framing makes fewer, and looking costs it 3 ms
 
 _EPILOG = """\
 examples:
   advisor frame "How many hours will this surgery take?"
   advisor frame --file problem.txt --json
   echo "Which of these messages are spam?" | advisor frame -
-  advisor start surgery --text "How many hours will this surgery take?" --table surgeries.csv --target hours
+  advisor start surgery --file problem.txt --table surgeries.csv --target hours
   advisor taxonomy regression
   advisor serve --port 8000
+
+exit codes:
+  0 done, 2 the call is wrong, 3 the input was refused, 4 something of ours broke
 """
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Help as wide as the terminal. To find that out argparse itself would load shutil: 3 ms of every start."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=_width())
-
-
-def parser(only: str | None = None) -> argparse.ArgumentParser:
+def parser(only: str | None = None) -> "ArgumentParser":
     """The whole command line; with `only`, no more than that command's options, which is quicker to make."""
+    import argparse
+
+    class Help(argparse.RawDescriptionHelpFormatter):
+        """Help as wide as the terminal. To find that out argparse itself would load shutil: 3 ms of every start."""
+
+        def __init__(self, prog: str) -> None:
+            super().__init__(prog, width=_width())
+
     root = argparse.ArgumentParser(
         prog="advisor",
         description="Say which machine-learning task a problem is, or that none is needed, and why.",
         epilog=_EPILOG,
-        formatter_class=_Help,
+        formatter_class=Help,
     )
     root.add_argument("--version", action="store_true", help="print the version and the hash of the knowledge base")
     commands = root.add_subparsers(dest="command", metavar="COMMAND")
     for name, (summary, declare, run) in COMMANDS.items():
         if only in (None, name):
-            command = commands.add_parser(name, help=summary, formatter_class=_Help)
+            command = commands.add_parser(
+                name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", formatter_class=Help
+            )
             declare(command)
             command.set_defaults(run=run)
     return root
 
 
-def _declare_frame(command: argparse.ArgumentParser) -> None:
-    command.add_argument("text", nargs="?", metavar="TEXT", help="the description; - reads it from standard input")
+def _declare_frame(command: "ArgumentParser") -> None:
+    command.add_argument("text", nargs="*", metavar="TEXT", help="the description; - reads it from standard input")
     command.add_argument("--file", metavar="F", help="read the description from a text file (UTF-8)")
     _table(command)
     command.add_argument(
@@ -66,39 +80,51 @@ def _declare_frame(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _declare_start(command: argparse.ArgumentParser) -> None:
+def _declare_start(command: "ArgumentParser") -> None:
     command.add_argument("directory", metavar="DIR", help="the folder to make")
-    command.add_argument("--text", metavar="TEXT", help="the description; - reads it from standard input")
+    command.add_argument("--text", nargs=1, metavar="TEXT", help="the description; - reads it from standard input")
     command.add_argument("--file", metavar="F", help="read the description from a text file (UTF-8)")
     _table(command)
     command.add_argument("--template", metavar="ID", help="use this template; `python -m models list` shows all")
 
 
-def _declare_taxonomy(command: argparse.ArgumentParser) -> None:
+def _declare_taxonomy(command: "ArgumentParser") -> None:
     command.add_argument("category", nargs="?", metavar="CATEGORY", help="show this category alone")
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _declare_serve(command: argparse.ArgumentParser) -> None:
+def _declare_serve(command: "ArgumentParser") -> None:
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    command.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
+    command.add_argument("--port", type=_port, default=8000, help="port to listen on (default: %(default)s)")
 
 
-def _table(command: argparse.ArgumentParser) -> None:
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > MOST_PORT:
+        from argparse import ArgumentTypeError
+
+        raise ArgumentTypeError(f"{text} is no port; name one from 0 (any that is free) to {MOST_PORT}")
+    return int(text)
+
+
+def _table(command: "ArgumentParser") -> None:
     command.add_argument("--table", metavar="DATA", help="a table: CSV, TSV, Parquet or JSON lines")
     command.add_argument("--target", metavar="COL", help="the column to predict")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    gc.set_threshold(MOST_UNCHECKED, *gc.get_threshold()[1:])
     arguments = sys.argv[1:] if arguments is None else arguments
-    root = parser(arguments[0] if arguments and arguments[0] in COMMANDS else None)
-    options = root.parse_args(arguments)
+    command = arguments[0] if arguments and not arguments[0].startswith("-") else None
     try:
+        _open_output()
+        if command not in (None, *COMMANDS):
+            _no_such_command(str(command))
+        options = _plainest(arguments) or parser(command).parse_args(arguments, SimpleNamespace())
         if options.version:
             return _version()
         if options.command is None:
-            root.print_help(sys.stderr)
+            parser().print_help(sys.stderr)
             return USAGE
         code: int = options.run(options)
         sys.stdout.flush()
@@ -120,6 +146,46 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERNAL
 
 
+def _plainest(arguments: list[str]) -> SimpleNamespace | None:
+    """The options of `advisor frame TEXT`, which needs no parser: argparse would cost the commonest call 5 ms."""
+    if len(arguments) != 2 or arguments[0] != "frame" or arguments[1].startswith("-"):
+        return None
+    return SimpleNamespace(
+        version=False,
+        command="frame",
+        run=COMMANDS["frame"][-1],
+        text=arguments[1:],
+        file=None,
+        table=None,
+        target=None,
+        answer=[],
+        json=False,
+    )
+
+
+def _open_output() -> None:
+    """Make standard output ready for any text: what its encoding lacks is shown as a question mark."""
+    if sys.stdout is None:  # `advisor … >&-`
+        raise UsageError("standard output is closed; there is nowhere to answer")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _no_such_command(name: str) -> NoReturn:
+    from advisor.evidence import unknown
+
+    if " " in name:
+        raise UsageError('that is no command; to frame a description, write: advisor frame "…"')
+    raise unknown("command", name, COMMANDS)
+
+
+def _print_json(text: str) -> None:
+    """Print JSON, which is UTF-8 whatever the terminal speaks (RFC 8259, section 8.1)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    print(text)
+
+
 def _version() -> int:
     import advisor
     from taxonomy.knowledge import load
@@ -128,40 +194,45 @@ def _version() -> int:
     return OK
 
 
-def _frame(options: argparse.Namespace) -> int:
+def _frame(options: SimpleNamespace) -> int:
     from advisor.api import frame
 
     text = _description(options)
     framing = frame(text, table=options.table, target=options.target, answers=_answers(options.answer))
-    print(framing.to_json() if options.json else _rendered(framing))
+    if options.json:
+        _print_json(framing.to_json())
+    else:
+        print(_rendered(framing))
     return OK
 
 
-def _start(options: argparse.Namespace) -> int:
+def _start(options: SimpleNamespace) -> int:
+    import shlex
+
     from advisor.api import frame
 
-    framing = frame(_description(options))
+    framing = frame(_description(options), table=options.table, target=options.target)
     print(_rendered(framing), end="\n\n")
     sys.stdout.flush()
     folder = framing.start(options.directory, table=options.table, target=options.target, template=options.template)
-    train = os.path.join(str(folder), "train.py")
+    train = shlex.quote(os.path.join(str(folder), "train.py"))
     print(f"The starter project stands in {folder}. Train and compare:\n\n    python {train}")
     return OK
 
 
-def _taxonomy(options: argparse.Namespace) -> int:
+def _taxonomy(options: SimpleNamespace) -> int:
     from advisor.api import taxonomy
     from advisor.evidence import unknown
     from advisor.framing import plain
 
     categories = taxonomy()
     if options.category is not None and options.category not in categories:
-        raise UsageError(unknown("category", options.category, categories))
+        raise unknown("category", options.category, categories)
     chosen = {name: c for name, c in categories.items() if options.category in (None, name)}
     if options.json:
         import json
 
-        print(json.dumps(plain(chosen), ensure_ascii=False, indent=2))
+        _print_json(json.dumps(plain(chosen), ensure_ascii=False, indent=2))
         return OK
     bold, dim = _styles()
     for name, category in chosen.items():
@@ -171,28 +242,34 @@ def _taxonomy(options: argparse.Namespace) -> int:
     return OK
 
 
-def _serve(options: argparse.Namespace) -> int:
+def _serve(options: SimpleNamespace) -> int:
     from advisor.service.app import serve
 
     serve(host=options.host, port=options.port)
     return OK
 
 
-def _description(options: argparse.Namespace) -> str:
+def _description(options: SimpleNamespace) -> str:
     """The text to frame, from the command line, a file or standard input."""
-    given: str | None = options.text
+    given: str | None = " ".join(options.text) if options.text else None  # quotes are easily forgotten
     if (given is None) == (options.file is None):
-        _usage("give a description: one TEXT, or - for standard input, or --file F")
+        _usage("give a description: TEXT, or - for standard input, or --file F, and only one of them")
+    if given == "-" and sys.stdin is None:  # `advisor frame - <&-`
+        _usage("standard input is closed; there is no description to read")
     try:
         if options.file is not None:
             with open(options.file, "rb") as file:
                 raw = file.read(MOST_BYTES + 1)
         elif given == "-":
+            if sys.stdin.isatty():
+                print("Describe the problem in your own words; end with Ctrl-D on a line of its own.", file=sys.stderr)
             raw = sys.stdin.buffer.read(MOST_BYTES + 1)
         else:
             return str(given)
     except OSError as error:
-        raise InputRefused(f"{options.file} cannot be read: {error.strerror}", code="file_unreadable") from error
+        raise InputRefused(
+            f"{options.file or 'standard input'} cannot be read: {error.strerror}", code="file_unreadable"
+        ) from error
     if len(raw) > MOST_BYTES:
         raise InputRefused(
             f"the description has more than {MOST_CHARACTERS:,} characters; "
@@ -200,7 +277,7 @@ def _description(options: argparse.Namespace) -> str:
             code="description_too_long",
         )
     try:
-        return raw.decode("utf-8-sig").removesuffix("\n")
+        return raw.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise InputRefused(
             f"the description is not UTF-8 text (byte {error.start}); save it as UTF-8", code="description_not_utf8"
@@ -233,8 +310,8 @@ def _width() -> int:
     try:
         columns = int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns)
     except (OSError, ValueError):  # not a terminal
-        columns = USUAL
-    return min(max(columns, NARROWEST), WIDEST)
+        columns = 0
+    return min(max(columns if columns > 0 else USUAL, NARROWEST), WIDEST)
 
 
 def _rendered(framing: Any) -> str:
@@ -245,10 +322,10 @@ def _rendered(framing: Any) -> str:
 
 
 COMMANDS = {
-    "frame": ("frame a description", _declare_frame, _frame),
-    "start": ("write a starter project", _declare_start, _start),
-    "taxonomy": ("show what kinds of task there are", _declare_taxonomy, _taxonomy),
-    "serve": ("answer over HTTP", _declare_serve, _serve),
+    "frame": ("say which task a description is, why, and what to do", _declare_frame, _frame),
+    "start": ("frame a description and write a starter project for it", _declare_start, _start),
+    "taxonomy": ("show what kinds of task there are, with examples", _declare_taxonomy, _taxonomy),
+    "serve": ("answer over HTTP, as /openapi.json describes", _declare_serve, _serve),
 }
 
 if __name__ == "__main__":

@@ -2,11 +2,19 @@
 
 
 class AdvisorError(Exception):
-    """What all our errors share: a stable `code`, a `status` for REST and an `exit_code` for the terminal."""
+    """What all our errors share: a stable `code`, a `status` for REST and an `exit_code` for the terminal.
+
+    `str(error)` is for the person who made the call and may repeat what they wrote. `public` never does, so that it
+    may travel and be logged; it is the same message unless given.
+    """
 
     code = "internal"
     status = 500
     exit_code = 4
+
+    def __init__(self, message: str, *, public: str | None = None) -> None:
+        super().__init__(message)
+        self.public = message if public is None else public
 
 
 class UsageError(AdvisorError):

@@ -1,12 +1,15 @@
 """Evidence: each thing that speaks for or against a category, and where it stands in the user's words."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from advisor.errors import UsageError
 from taxonomy.knowledge import Knowledge
 from taxonomy.reading import Reading
 from taxonomy.schema import Strength
+
+MOST_CHARACTERS_SHOWN = 60  # of an unknown name; nobody misspells more
+MOST_NAMES_LISTED = 12
 
 Source = Literal["text", "table", "answer", "case"]
 
@@ -62,16 +65,18 @@ def from_answers(knowledge: Knowledge, answers: Mapping[str, str]) -> list[Evide
     """The evidence of answered questions.
 
     Raises:
-        UsageError: there is no such question, or no such answer to it.
+        UsageError: not a mapping of texts to texts, no such question, or no such answer to it.
     """
+    if not isinstance(answers, Mapping) or not all(isinstance(text, str) for pair in answers.items() for text in pair):
+        raise UsageError("the answers are no mapping of texts; pass a dict of question id -> answer id")
     found = []
     for question_id, answer_id in answers.items():
         question = knowledge.questions.get(question_id)
         if question is None:
-            raise UsageError(unknown("question", question_id, knowledge.questions))
+            raise unknown("question", question_id, knowledge.questions)
         answer = question.answers.get(answer_id)
         if answer is None:
-            raise UsageError(unknown(f"answer to {question_id}", answer_id, question.answers))
+            raise unknown(f"answer to {question_id}", answer_id, question.answers)
         for target, strength in (*answer.points_to.items(), *answer.subtasks.items()):
             category, _, subtask = target.partition("/")
             because = f"You answered “{answer.text}” to “{question.text}”"
@@ -93,11 +98,16 @@ def from_answers(knowledge: Knowledge, answers: Mapping[str, str]) -> list[Evide
     return found
 
 
-def unknown(what: str, name: str, known: Mapping[str, object]) -> str:
-    """The message for a name that does not exist, with the nearest one that does."""
+def unknown(what: str, name: str, known: Collection[str]) -> UsageError:
+    """The error for a name that does not exist, with the nearest one that does.
+
+    >>> print(unknown("category", "regresion", ["regression", "ranking"]))
+    there is no category 'regresion'; did you mean 'regression'?
+    """
     import difflib
 
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"there is no {what} {name!r}; " + (
-        f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
-    )
+    shown = name if len(name) <= MOST_CHARACTERS_SHOWN else name[:MOST_CHARACTERS_SHOWN] + "…"
+    close = difflib.get_close_matches(shown, known, n=1)
+    names = [*known][:MOST_NAMES_LISTED] + ["…"] * (len(known) > MOST_NAMES_LISTED)
+    remedy = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(names)}"
+    return UsageError(f"there is no {what} {shown!r}; {remedy}", public=f"there is no such {what}; {remedy}")

@@ -206,13 +206,15 @@ def _card_pitfall(pitfall: Pitfall, quote: str) -> CardPitfall:
 
 
 def _alternatives(knowledge: Knowledge, posterior: Posterior) -> tuple[Alternative, ...]:
-    others = sorted(
-        (item for item in posterior.probabilities.items() if item[0] != posterior.category), key=lambda item: -item[1]
-    )
+    """The likeliest other categories for which something speaks; among the rest there is nothing to choose."""
+    spoken_for = {piece.category for piece in posterior.evidence if piece.weight > 0} - {posterior.category}
+    likely = sorted(spoken_for, key=lambda name: (-posterior.probabilities[name], name))[:MOST_ALTERNATIVES]
     return tuple(
         Alternative(
-            name, p, f"It would be {knowledge.categories[name].title} if {knowledge.categories[name].it_would_be}."
+            name,
+            posterior.probabilities[name],
+            f"It would be {knowledge.categories[name].title} if {knowledge.categories[name].it_would_be}.",
         )
-        for name, p in others[:MOST_ALTERNATIVES]
-        if p >= LEAST_PROBABILITY
+        for name in likely
+        if posterior.probabilities[name] >= LEAST_PROBABILITY
     )

@@ -1,34 +1,54 @@
 """What a table shows: its columns, and which of them is likely the target, an id, a time, or known only afterwards.
 
-A first profile, from names, values and the description. It reads the first rows only, and it never shows a cell.
+A first profile, from names, values and the description, by general sense and without statistics worth the name. It
+reads the first rows only, and it never shows a cell. `advisor.suspicion` holds what makes a column look like a leak.
 """
 
-import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from advisor import suspicion
 from advisor.errors import InputRefused
+from advisor.table import numbers, read, words
 from taxonomy.inflection import forms
-from taxonomy.tokens import tokenize
+from taxonomy.tokens import Tokens, tokenize
 
 if TYPE_CHECKING:
     import polars as pl
 
 ROWS_LOOKED_AT = 10_000
-FEWEST_ROWS_FOR_COPY = 10  # rows on which a column must match the target before it is called a copy of it
+FEWEST_ROWS = 10  # below it, values say nothing about a role
+MOST_CLASSES = 20  # different values of a column that answers "which"
+TEXT_SPACES = 3  # in a mean cell of free text
+SHORTEST_STEM, STEM_SHARE = 6, 0.65  # of the longer word: "progressed" is the progression, a departure no department
 
 Kind = Literal["number", "category", "date", "text", "constant", "empty"]
 
-_ID = frozenset({"id", "ids", "uuid", "guid", "key", "code", "no", "nr", "number", "ref", "reference", "index"})
-_TARGET = frozenset(
-    {"target", "label", "y", "class", "outcome", "response", "result", "tags", "rating", "score", "grade"}
+_STOP = frozenset(
+    "a about all an and any are as at be been before between but can could do does each every for has have her his i "
+    "if in into is it its me my need of on or our out per shall should so some that the their them then there these "
+    "they this those to up us want was we were when where who why with would you your".split()
 )
-# A column named like these is often written down only when the outcome is known.
-_AFTERWARDS = frozenset(
-    {"after", "actual", "closed", "closing", "completed", "final", "finished", "paid", "post", "refund", "refunded"}
-    | {"resolved", "resolution", "returned", "settled", "settlement", "discharge", "cancelled", "canceled", "outcome"}
+_ASKING = {form for word in ("predict", "estimate", "forecast", "guess", "classify", "detect") for form in forms(word)}
+_ASKING |= {"how", "many", "much", "long", "which", "what", "whether", "will"}
+_GIVING = frozenset("from using given based by with contains including columns features".split())
+_WRITING = frozenset("translate summarize summarise summary caption reply answer write generate transcribe".split())
+_YES_OR_NO = frozenset("is are does do did will was can has".split())  # where a sentence begins with it
+_AMOUNT = frozenset("many much long far old often".split())  # after "how"
+
+_TARGET = frozenset("target label y class outcome response result tags rating score grade".split())
+_ID = frozenset(
+    "id ids uuid guid key code no nr num number ref reference sku isbn ean vin iban barcode hash token email phone url "
+    "username".split()
 )
-_MENTIONED, _NAMED, _LAST, _NOT_A_TARGET = 3.0, 2.0, 1.0, -4.0  # scores of a target candidate
+_TIME = frozenset("date datetime day hour minute month period quarter time timestamp week year".split())
+_CODE = r"^(?:[A-Za-z]{1,5}[-_/ ]?\d{3,}|[0-9a-fA-F]{8}-?[0-9a-fA-F-]{8,})$"
+
+# Scores of a target candidate. A word right after a question says most, one among what is given says least.
+_ASKED, _MENTIONED, _GIVEN, _FADING = 3.0, 1.5, 0.3, 0.6
+_NAMED, _FITS, _LAST, _UNFIT = 2.0, 1.5, 1.0, -8.0
 
 
 class Column(NamedTuple):
@@ -59,15 +79,12 @@ def profile(table: Any, *, description: str = "", target: str | None = None) -> 
         InputRefused: the table cannot be read, has no rows, or has no column `target`.
 
     >>> import polars as pl
-    >>> seen = profile(pl.DataFrame({"house_id": [1, 2, 3], "rooms": [2, 3, 3], "price": [90.5, 120.0, 99.9]}))
+    >>> table = pl.DataFrame({"house_id": [1, 2, 3], "price": [90.5, 120.0, 99.9], "rooms": [2, 3, 3]})
+    >>> seen = profile(table, description="Estimate the price of a house from its rooms.")
     >>> seen.target, seen.ids
     ('price', ('house_id',))
     """
     frame = read(table).head(ROWS_LOOKED_AT)
-    columns = tuple(_column(frame, name) for name in frame.columns)
-    ids = tuple(column.name for column in columns if _is_id(column, frame.height))
-    time = next((column.name for column in columns if column.kind == "date"), None)
-    candidates = _candidates(columns, ids, tokenize(description).words)
     if target is not None:
         from models.kit import columns as kit_columns
         from models.kit.errors import Refused
@@ -76,62 +93,14 @@ def profile(table: Any, *, description: str = "", target: str | None = None) -> 
             kit_columns.check_name(frame, target, setting="target")
         except Refused as error:
             raise InputRefused(str(error), code="table_refused") from None
+    columns = tuple(_column(frame, name) for name in frame.columns)
+    ids = tuple(column.name for place, column in enumerate(columns) if _is_id(frame, column, first=place == 0))
+    candidates = _candidates(columns, ids, tokenize(description))
     chosen = target or candidates[0]
-    return Profile(frame.height, columns, chosen, candidates, ids, time, _leaking(frame, columns, ids, chosen))
-
-
-def read(table: Any) -> "pl.DataFrame":
-    """`table` as a Polars frame, whatever it came as.
-
-    Raises:
-        InputRefused: it is neither a readable file nor a data frame, or it is empty.
-    """
-    import os
-
-    if isinstance(table, str | os.PathLike):
-        from models.kit import tables
-        from models.kit.errors import Refused
-
-        try:
-            return tables.read(table)  # type: ignore[arg-type]
-        except Refused as error:
-            raise InputRefused(str(error), code="table_refused") from None
-    import narwhals as nw
-    import polars as pl
-
-    try:
-        frame = nw.from_native(table)
-        frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
-        found = pl.DataFrame([_series(name, frame[name].to_list()) for name in frame.columns])
-    except Exception as error:
-        raise InputRefused(
-            f"the table is a {type(table).__name__}, which cannot be read ({type(error).__name__}); "
-            "pass a file name or a data frame with one type a column",
-            code="table_refused",
-        ) from error
-    if found.height == 0 or found.width == 0:
-        raise InputRefused("the table has no rows; pass one with at least one row", code="table_refused")
-    return found
-
-
-def _series(name: str, cells: list[Any]) -> "pl.Series":
-    """One column, of one type where its cells agree and of text where they do not; NaN and None are missing."""
-    import polars as pl
-
-    cells = [None if cell is None or cell != cell else cell for cell in cells]
-    kinds = {type(cell) for cell in cells if cell is not None}
-    if len(kinds) <= 1 or kinds <= {int, float}:
-        return pl.Series(name, cells, strict=False)
-    return pl.Series(name, [None if cell is None else str(cell) for cell in cells])
-
-
-def words(name: str) -> list[str]:
-    """The words of a column name.
-
-    >>> words("refundIssued_2024")
-    ['refund', 'issued', '2024']
-    """
-    return tokenize(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).words
+    leaking = suspicion.leaking(frame, target=chosen)
+    times = [column.name for column in columns if column.kind == "date" and column.name != chosen]
+    time = min(times, key=lambda name: name in leaking, default=None)  # the first one that is known beforehand
+    return Profile(frame.height, columns, chosen, candidates, ids, time, leaking)
 
 
 def _column(frame: "pl.DataFrame", name: str) -> Column:
@@ -140,63 +109,105 @@ def _column(frame: "pl.DataFrame", name: str) -> Column:
     from models.kit import cells
 
     values = frame[name]
-    if values.dtype.is_nested():
+    if values.dtype.is_nested() or values.dtype == pl.Binary:
         return Column(name, "text", values.null_count(), values.len() - values.null_count())
     texts = cells.texts(values)
     missing, distinct = texts.null_count(), texts.drop_nulls().n_unique()
     kind: Kind
     if distinct == 0:
         kind = "empty"
-    elif distinct == 1 and values.len() > 1:
+    elif distinct == 1 and values.len() > 1 and not missing:
         kind = "constant"
+    elif values.dtype.is_numeric():
+        kind = "number"
     elif values.dtype in (pl.Date, pl.Datetime) or cells.date_pattern(values) is not None:
         kind = "date"
-    elif values.dtype.is_numeric() or cells.decimal_mark(values) is not None:
+    elif cells.decimal_mark(values) is not None:
         kind = "number"
     else:
         spaces = texts.str.count_matches(" ").mean()
-        kind = "text" if isinstance(spaces, float) and spaces >= 3 else "category"
+        kind = "text" if isinstance(spaces, float) and spaces >= TEXT_SPACES else "category"
     return Column(name, kind, missing, distinct)
 
 
-def _is_id(column: Column, rows: int) -> bool:
-    """Named like an id; or a first look-alike: every value differs and none is a measurement, date or sentence."""
-    if words(column.name)[-1:] and words(column.name)[-1] in _ID:
-        return column.kind in ("number", "category")
-    return column.kind == "category" and rows >= FEWEST_ROWS_FOR_COPY and column.distinct == rows
+def _is_id(frame: "pl.DataFrame", column: Column, *, first: bool) -> bool:
+    """Named like an id, or values like those of one: codes, a name for every row, numbers that count the rows."""
+    parts = words(column.name)
+    if column.kind not in ("number", "category"):
+        return False
+    if parts and (parts[-1] in _ID or parts[0] in ("id", "uuid")):
+        return True
+    present = frame.height - column.missing
+    if present < FEWEST_ROWS or _TIME & set(parts):
+        return False
+    from models.kit import cells
+
+    values = frame[column.name]
+    if column.kind == "category":
+        codes = cells.texts(values).drop_nulls().str.contains(_CODE).all()
+        return column.distinct == present or (codes and column.distinct > MOST_CLASSES)
+    read_as = numbers(values)
+    if read_as is None or read_as.null_count() or column.distinct < frame.height:
+        return False
+    steps = read_as.diff().drop_nulls()
+    counting = bool(((steps > 0) & (steps == steps.round())).all())
+    return counting and (first or bool((steps == 1).all()))
 
 
-def _candidates(columns: Sequence[Column], ids: Sequence[str], said: Sequence[str]) -> tuple[str, ...]:
+def _candidates(columns: Sequence[Column], ids: Collection[str], tokens: Tokens) -> tuple[str, ...]:
     """Column names, the likeliest target first."""
+    said, wanted, writing = _said(tokens), _wanted(tokens), bool(_WRITING & set(tokens.words))
+    parts = {column.name: [part for part in words(column.name) if part not in _STOP] for column in columns}
+    shared = Counter(part for each in parts.values() for part in set(each))
 
     def score(place: int) -> float:
         column = columns[place]
-        parts = words(column.name)
-        mentioned = sum(any(word in forms(part) or part in forms(word) for word in said) for part in parts)
-        value = _MENTIONED * mentioned / max(len(parts), 1)
-        value += _NAMED * bool(_TARGET & set(parts)) + _LAST * (place == len(columns) - 1)
-        unfit = column.name in ids or column.kind in ("constant", "empty", "date")
-        return value + _NOT_A_TARGET * unfit
+        mine = parts[column.name]
+        heard = [_heard(part, said) / shared[part] for part in mine] or [0.0]
+        value = heard[-1] + sum(heard[:-1]) / len(
+            heard
+        )  # the last word is what a name is about: a SalePrice is a price
+        fits = column.kind == "number" if wanted == "amount" else 1 < column.distinct <= MOST_CLASSES
+        unfit = column.kind in ("constant", "empty", "date") or (column.kind == "text" and not writing)
+        value += _NAMED * bool(_TARGET & set(mine)) + _LAST * (place == len(columns) - 1)
+        return value + _FITS * (wanted is not None and fits) + _UNFIT * (unfit or column.name in ids)
 
     order = sorted(range(len(columns)), key=lambda place: (-score(place), -place))
     return tuple(columns[place].name for place in order)
 
 
-def _leaking(frame: "pl.DataFrame", columns: Sequence[Column], ids: Sequence[str], target: str) -> tuple[str, ...]:
-    """Columns named like something that is known afterwards, and columns that say the same as the target."""
-    from models.kit import cells
+def _said(tokens: Tokens) -> dict[str, float]:
+    """How much each word of the description speaks for a column being the target."""
+    said: dict[str, float] = {}
+    weight, sentence = _MENTIONED, 0
+    for word, place in zip(tokens.words, tokens.sentences, strict=True):
+        if place != sentence:
+            weight, sentence = _MENTIONED, place
+        if word in _ASKING:
+            weight = _ASKED
+        elif word in _GIVING:
+            weight = _GIVEN
+        elif word not in _STOP:
+            said[word] = max(weight, said.get(word, 0.0))
+            weight = min(weight, max(weight * _FADING, _MENTIONED))
+    return said
 
-    suspected = []
-    answers = None if frame[target].dtype.is_nested() else cells.texts(frame[target])
-    for column in columns:
-        if column.name == target or column.name in ids:
-            continue
-        named = bool(_AFTERWARDS & set(words(column.name)))
-        copy = False
-        if answers is not None and frame.height >= FEWEST_ROWS_FOR_COPY and not frame[column.name].dtype.is_nested():
-            values = cells.texts(frame[column.name])
-            pairs = values.to_frame("a").with_columns(answers.alias("b")).n_unique()
-            copy = 1 < values.n_unique() == answers.n_unique() == pairs < frame.height
-        if named or copy:
-            suspected.append(column.name)
-    return tuple(suspected)
+
+def _wanted(tokens: Tokens) -> Literal["amount", "class"] | None:
+    """Whether the description asks how many, or which; None when it does neither or both."""
+    pairs = list(zip(["", *tokens.words], tokens.words, [-1, *tokens.sentences], tokens.sentences, strict=False))
+    amount = any(before == "how" and word in _AMOUNT for before, word, _, _ in pairs)
+    which = any(word in ("whether", "which") or (a != b and word in _YES_OR_NO) for _, word, a, b in pairs)
+    return None if amount == which else "amount" if amount else "class"
+
+
+def _heard(part: str, said: Mapping[str, float]) -> float:
+    """How loudly the description says a part of a column's name, in any of its forms."""
+    return max((weight for word, weight in said.items() if _alike(part, word)), default=0.0)
+
+
+def _alike(part: str, word: str) -> bool:
+    stem = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(part, word, strict=False))))
+    if stem >= SHORTEST_STEM and stem >= STEM_SHARE * max(len(part), len(word)):
+        return True
+    return word in forms(part) or part in forms(word) or (len(word) > 3 and part.endswith(word))

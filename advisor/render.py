@@ -1,12 +1,19 @@
 """A framing as text for people: a Markdown brief, and the terminal's card."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from advisor.framing import Card, Framing
+from advisor.questions import Asked
+from taxonomy.knowledge import load
 
 MOST_REASONS = 5
+MOST_PITFALLS = 5  # told in full; the rest by title
 BAR = 24  # characters of a full probability bar
 _CARD = ("target", "unit", "inputs", "metric", "loss", "split", "baseline", "data_needed")
+_UNSEEN = dict.fromkeys(  # control characters; embeddings, overrides and isolates of direction
+    (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+)
+_MARKUP = str.maketrans({sign: "\\" + sign for sign in r"\`*_[]<>|~&$#"})
 
 Style = Callable[[str], str]
 
@@ -20,11 +27,11 @@ def verdict(framing: Framing) -> str:
     """
     if framing.category is None:
         return f"Undecided. {framing.undecided}"
-    return f"{_named(framing.category)} · {framing.card.task} ({framing.probabilities[framing.category]:.0%})"
+    return f"{_title(framing.category)} · {framing.card.task} ({framing.probabilities[framing.category]:.0%})"
 
 
-def _named(category: str) -> str:
-    return category.replace("_", " ")
+def _title(category: str) -> str:
+    return load().categories[category].title
 
 
 def card_rows(card: Card) -> Iterator[tuple[str, str]]:
@@ -37,35 +44,43 @@ def card_rows(card: Card) -> Iterator[tuple[str, str]]:
 
 def markdown(framing: Framing) -> str:
     """The brief of one page."""
-    lines = [f"# {verdict(framing)}", "", *(f"> {_escaped(line)}" for line in framing.description.splitlines()), ""]
-    reasons = _reasons(framing)
-    if reasons:
-        lines += ["## Why", "", *(f"- {_escaped(reason)}" for reason in reasons), ""]
-    rows = list(card_rows(framing.card))
-    if rows:
-        lines += ["## What to build", "", "| | |", "| --- | --- |"]
-        lines += [f"| {name} | {_escaped(text)} |" for name, text in rows]
-        lines += [""]
-    if framing.card.pitfalls:
-        lines += ["## Pitfalls", ""]
-        lines += [f"- **{pitfall.title}.** {pitfall.why} {pitfall.remedy}" for pitfall in framing.card.pitfalls]
-        lines += [""]
-    if framing.card.slots:
-        lines += ["## To settle first", "", *(f"- {slot}" for slot in framing.card.slots), ""]
-    if framing.questions:
-        lines += ["## Questions that could change this", ""]
-        lines += [f"- {question.text} ({' / '.join(question.answers.values())})" for question in framing.questions]
-        lines += [""]
-    if framing.alternatives:
-        lines += ["## Alternatives", "", *(f"- {other.it_would_be}" for other in framing.alternatives), ""]
-    if framing.card.sources:
-        lines += ["## Sources", "", *(f"- {source}" for source in framing.card.sources), ""]
-    return "\n".join(lines)
+    told, named = framing.card.pitfalls[:MOST_PITFALLS], framing.card.pitfalls[MOST_PITFALLS:]
+    pitfalls = [f"**{pitfall.title}.** {pitfall.why} {pitfall.remedy}" for pitfall in told]
+    if named:
+        pitfalls.append(f"Look out for these, too: {'; '.join(pitfall.title for pitfall in named)}.")
+    table = [f"| {name} | {_inert(text)} |" for name, text in card_rows(framing.card)]
+    questions = [f"{question.text} ({' / '.join(question.answers.values())})" for question in framing.questions]
+    sections = {
+        "Why": [f"- {_inert(reason)}" for reason in _reasons(framing)],
+        "What to build": ["| | |", "| --- | --- |", *table] if table else [],
+        "Pitfalls": [f"- {pitfall}" for pitfall in pitfalls],
+        "To settle first": [f"- {slot}" for slot in framing.card.slots],
+        "Questions that could change this": [f"- {question}" for question in questions],
+        "Alternatives": [f"- {other.it_would_be}" for other in framing.alternatives],
+        "Sources": [f"- {source}" for source in framing.card.sources],
+    }
+    lines = [f"# {verdict(framing)}", "", *(f"> {_inert(line)}".rstrip() for line in framing.description.splitlines())]
+    for heading, content in sections.items():
+        if content:
+            lines += ["", f"## {heading}", "", *content]
+    return "\n".join([*lines, ""])
 
 
-def _escaped(text: str) -> str:
-    """The user's words must not become table cells or markup."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+def _seen(text: str) -> str:
+    """`text` on one line, without what would steer a terminal or turn the direction of what follows."""
+    return " ".join(text.split()).translate(_UNSEEN)
+
+
+def _inert(text: str) -> str:
+    """The user's words must not become table cells or markup: each sign of Markdown is escaped.
+
+    >>> print(_inert("[a](b) | 1. <b>"), _inert("- c"), _inert("2) d"))
+    \\[a\\](b) \\| 1. \\<b\\> \\- c 2\\) d
+    """
+    text = _seen(text).translate(_MARKUP)
+    number = len(text) - len(text.lstrip("0123456789"))
+    starts_a_block = text[number : number + 1] in (*".)",) if number else text[:1] in (*"-+=",)
+    return f"{text[:number]}\\{text[number:]}" if starts_a_block else text
 
 
 def _reasons(framing: Framing) -> list[str]:
@@ -76,39 +91,62 @@ def _reasons(framing: Framing) -> list[str]:
 
 
 def terminal(framing: Framing, *, width: int, bold: Style = str, dim: Style = str) -> str:
-    """The card as a terminal shows it, no line longer than `width` where words allow."""
-    lines = [bold(verdict(framing)), ""]
-    for reason in _reasons(framing):
-        lines += _bullet("because", " ".join(reason.split()), width)
-    lines.append("")
-    for name, p in sorted(framing.probabilities.items(), key=lambda item: -item[1]):
-        lines.append(f"  {_named(name):15s} {p:4.0%} {dim('█' * round(p * BAR))}".rstrip())
-    rows = list(card_rows(framing.card))
-    if rows:
-        lines += ["", bold("Framing card")]
-        for name, text in rows:
-            lines += _bullet(name, text, width)
-    if framing.card.pitfalls:
-        lines += ["", bold("Pitfalls")]
-        for pitfall in framing.card.pitfalls:
-            lines += _bullet(pitfall.id, f"{pitfall.title}. {pitfall.remedy}", width)
-    if framing.questions:
-        lines += ["", bold("Questions that could change this")]
-        for question in framing.questions:
-            lines += _bullet(question.id, f"{question.text} ({', '.join(question.answers)})", width)
-        lines += _bullet("to answer", f"--answer {framing.questions[0].id}={framing.questions[0].default}", width)
-    if framing.alternatives:
-        lines += ["", bold("Alternatives")]
-        for other in framing.alternatives:
-            lines += _bullet("", other.it_would_be, width)
+    """The card as a terminal shows it, no line longer than `width` where words allow.
+
+    What the reader needs next comes first: the questions while the task is undecided, else the card.
+    """
+    pitfalls = [f"{one.title}. {one.remedy}" for one in framing.card.pitfalls[:MOST_PITFALLS]]
+    too = "; ".join(one.title for one in framing.card.pitfalls[MOST_PITFALLS:])
+    sections = [
+        ("Why", _list(_reasons(framing), width)),
+        ("How likely", _bars(framing, width, dim)),
+        ("Framing card", [line for name, text in card_rows(framing.card) for line in _wrap(f"{name}:", text, width)]),
+        ("Pitfalls", _list([*pitfalls, f"Look out for these, too: {too}."] if too else pitfalls, width)),
+    ]
+    if framing.category is None:
+        sections.insert(2, ("Questions that would decide it", _questions(framing.questions, width)))
+    else:
+        sections.append(("The question that could change this", _questions(framing.questions[:1], width)))
+    sections.append(("Alternatives", _list([other.it_would_be for other in framing.alternatives], width)))
+    lines = [bold(line.lstrip()) for line in _wrap("", verdict(framing), width)]
+    for heading, content in sections:
+        if content:
+            lines += ["", bold(heading), *content]
     return "\n".join(lines)
 
 
-def _bullet(name: str, text: str, width: int) -> list[str]:
-    """`name: text` with a hanging indent. (The textwrap module would cost every start a millisecond.)"""
-    lines = [f"  {name}:" if name else "  -"]
-    for word in text.split():
+def _bars(framing: Framing, width: int, dim: Style) -> list[str]:
+    """The likeliest category and those above an even share; none where nothing speaks for any."""
+    if not framing.evidence:
+        return []
+    likely = sorted(framing.probabilities.items(), key=lambda item: -item[1])
+    shown = {_title(name): p for rank, (name, p) in enumerate(likely) if rank == 0 or p > 1 / len(likely)}
+    shown["all others"] = 1 - sum(shown.values())
+    longest = max(map(len, shown))
+    full = min(BAR, width - longest - len("   100% "))
+    return [f"  {title:{longest}s} {p:4.0%} {dim('█' * round(p * full))}".rstrip() for title, p in shown.items()]
+
+
+def _questions(questions: Sequence[Asked], width: int) -> list[str]:
+    """Each question with its answers, and how to give one."""
+    lines = []
+    for question in questions:
+        lines += _wrap("-", question.text, width)
+        for name, text in question.answers.items():
+            lines += _wrap(f"  {name} –", text, width, indent=6)
+        lines += _wrap("  To answer:", f"--answer {question.id}={next(iter(question.answers))}", width)
+    return lines
+
+
+def _list(texts: Iterable[str], width: int) -> list[str]:
+    return [line for text in texts for line in _wrap("-", text, width)]
+
+
+def _wrap(name: str, text: str, width: int, *, indent: int = 4) -> list[str]:
+    """`name text` with a hanging indent. (The textwrap module would cost every start a millisecond.)"""
+    lines = [f"  {name}"]
+    for word in _seen(text).split(" "):
         if len(lines[-1]) + 1 + len(word) > width and lines[-1].strip():
-            lines.append("   ")
+            lines.append(" " * (indent - 1))
         lines[-1] += " " + word
     return lines

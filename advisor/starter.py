@@ -8,17 +8,18 @@ is written beside its place and renamed into it, so a failure leaves nothing beh
 import json
 import os
 import shutil
-import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from advisor import profile as profiles
+from advisor import table as user_tables
 from advisor.errors import InputRefused, UsageError
 from advisor.framing import Framing, plain
 from models import catalog
 from models.catalog import Template
-from models.kit import columns, config, tables
-from models.kit.errors import Refused
+from models.kit import columns, config, files, report, tables
+from models.kit.errors import Refused, listed
 
 ROOT = Path(catalog.__file__).parent
 CARRIED = {
@@ -28,7 +29,8 @@ CARRIED = {
     "tensor_core": ROOT.parent / "tensor_core",
 }
 PROBLEM_SCHEMA = 1
-_IGNORED = shutil.ignore_patterns("__pycache__", "template.yaml", "output", ".*")
+MOST_NAMED = 5  # columns in one sentence of the README
+NOT_COPIED = ("__pycache__", "template.yaml", "output")  # nor what begins with a dot
 
 
 def write(framing: Framing, directory: str | Path, *, table: Any, target: str | None, template: str | None) -> Path:
@@ -40,17 +42,17 @@ def write(framing: Framing, directory: str | Path, *, table: Any, target: str | 
         raise UsageError("a target column was named, but no table was given; name the table as well")
     try:
         chosen = _template(framing, template)
-        beside = next(parent for parent in place.absolute().parents if parent.exists())
-        new = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=beside))
+        near = next(parent for parent in place.absolute().parents if parent.exists())
+        new = files.beside(near / place.name)
         try:
+            new.mkdir()
             _fill(new, framing, chosen, table=table, target=target)
-            new.chmod(0o755)
             if place.exists():
                 place.rmdir()  # empty, as was checked above
             place.absolute().parent.mkdir(parents=True, exist_ok=True)
             new.rename(place.absolute())
         except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
+            files.discard(new)
             raise
     except Refused as error:
         raise InputRefused(str(error), code="table_refused") from None
@@ -84,33 +86,50 @@ def _template(framing: Framing, template_id: str | None) -> Template:
 
 def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target: str | None) -> None:
     """Write every file of the project into the folder `new`."""
-    shutil.copytree(template.folder, new, ignore=_IGNORED, dirs_exist_ok=True)
-    for name, source in CARRIED.items():
-        if source.is_dir():
-            shutil.copytree(source, new / name, ignore=_IGNORED)
-        else:
-            (new / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(source, new / name)
-    table_name, target_name = None, None
+    for name, source in {"": template.folder, **CARRIED}.items():
+        _copy(source, new / name)
+    table_name, seen = None, None
     if table is not None:
         table_name = _copy_table(table, new)
         frame = tables.read(new / table_name)
-        seen = profiles.profile(frame, description=framing.description, target=target)
-        target_name = seen.target
-        columns.assign(frame, target=target_name, task=template.category)  # type: ignore[arg-type]
-        config.write(template.folder / "config.yaml", new / "config.yaml", table=table_name, target=target_name)
+        seen = profiles.profile(frame, description=framing.description, target=_named(target, framing, frame.columns))
+        try:
+            columns.assign(frame, target=seen.target, task=template.category)  # type: ignore[arg-type]
+        except Refused as error:
+            hint = "" if target is not None else f" (no target was named, and {seen.target!r} seemed the likeliest)"
+            raise Refused(f"{error}{hint}") from None
+        config.write(template.folder / "config.yaml", new / "config.yaml", table=table_name, target=seen.target)
+        framing = framing._replace(card=framing.card._replace(target=seen.target), profile=seen)
     problem = {
         "schema": PROBLEM_SCHEMA,
         "description": framing.description,
         "category": framing.category,
         "subtask": framing.subtask,
         "table": table_name,
-        "target": target_name,
+        "target": seen.target if seen else None,
         "card": plain(framing.card),
         "knowledge": framing.knowledge,
     }
     (new / "problem.json").write_text(json.dumps(problem, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    (new / "README.md").write_text(_readme(framing, template), encoding="utf-8")
+    (new / "README.md").write_text(_readme(framing, template, seen), encoding="utf-8")
+
+
+def _named(target: str | None, framing: Framing, columns_there: list[str]) -> str | None:
+    """The target that was named: here, or when the framing was made with this table."""
+    if target is None and framing.profile is not None and framing.profile.target in columns_there:
+        return framing.profile.target
+    return target
+
+
+def _copy(source: Path, destination: Path) -> None:
+    """Copy a file or a folder into new files, which their owner may change even where the installation is read-only."""
+    if source.is_file():
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, destination)
+        return
+    for each in source.iterdir():
+        if each.name not in NOT_COPIED and not each.name.startswith("."):
+            _copy(each, destination / each.name)
 
 
 def _copy_table(table: Any, new: Path) -> str:
@@ -124,16 +143,18 @@ def _copy_table(table: Any, new: Path) -> str:
         shutil.copyfile(source, data / name)
     else:
         name = "table.parquet"
-        profiles.read(table).write_parquet(data / name)
+        user_tables.read(table).write_parquet(data / name)
     return f"data/{name}"
 
 
-def _readme(framing: Framing, template: Template) -> str:
+def _readme(framing: Framing, template: Template, seen: profiles.Profile | None) -> str:
     return f"""{framing.to_markdown()}
 ## This project
 
 It began as the template `{template.id}`. All settings stand in `config.yaml`, the problem and its card in
 `problem.json`.
+{_about_the_table(seen) if seen else ""}
+To run it, in this folder:
 
     python -m pip install -r requirements.txt
     python train.py            # trains; shows the dummy, the scikit-learn peer and our baseline on the same split
@@ -145,3 +166,24 @@ What a run leaves stands in `output/`: metrics.json, predictions.csv, plots, the
 preprocessing (JSON). `models/kit` and `tensor_core` are carried along, so that only what requirements.txt names needs
 to be installed.
 """
+
+
+def _about_the_table(seen: profiles.Profile) -> str:
+    """What to check in config.yaml before the first training is believed, as a Markdown list."""
+    others = [name for name in seen.target_candidates if name != seen.target]
+    again = [column.name for column in seen.columns if column.name in seen.ids and column.distinct < seen.rows]
+    lines = [f"The target is the column {_shown([seen.target])}. If that is wrong, set `target` ({_shown(others)})."]
+    if seen.leaking:
+        lines.append(
+            f"{_shown(seen.leaking)}: by name or values, known only when the answer is. List in `leave_out` what is "
+            "unknown when a prediction is needed; otherwise the scores are too good to be true."
+        )
+    if seen.time:
+        lines.append(f"{_shown([seen.time])}: a time. If the model will be used on later rows, set `time` to it.")
+    if again:
+        lines.append(f"{_shown(again)}: an id that repeats. If rows of one id belong together, set `group` to it.")
+    return "\nCheck these settings before you believe a score:\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def _shown(names: Iterable[str]) -> str:
+    return report.markdown(listed(names, most=MOST_NAMED))

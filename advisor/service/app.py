@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 import advisor
 from advisor.framing import plain
 from advisor.service.models import FramingModel, FramingRequest, Live, TaxonomyModel
-from advisor.service.problems import BodyCap, install
+from advisor.service.problems import ANSWERED, BodyCap, install
 from taxonomy.knowledge import load
 
 
@@ -26,6 +26,7 @@ def create_app() -> FastAPI:
         summary="Which machine-learning task a problem is, or that none is needed, and why.",
         docs_url=None,  # the usual page loads its scripts from elsewhere; the schema itself stands at /openapi.json
         redoc_url=None,
+        responses=ANSWERED,
     )
     install(app)
     app.add_middleware(BodyCap)
@@ -47,4 +48,4 @@ def create_app() -> FastAPI:
 
 def serve(*, host: str, port: int) -> None:
     """Answer until stopped; requests in flight are answered first."""
-    uvicorn.run(create_app(), host=host, port=port, log_level="warning", access_log=False)
+    uvicorn.run(create_app(), host=host, port=port, log_level="info", access_log=False)

@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from advisor.errors import AdvisorError
@@ -18,16 +20,27 @@ Receive = Callable[[], Awaitable[dict[str, object]]]
 Send = Callable[[dict[str, object]], Awaitable[None]]
 
 
+class Problem(BaseModel):
+    """What went wrong and what to do about it (RFC 9457); `code` is stable."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+
+
+ANSWERED: dict[int | str, dict[str, Any]] = {
+    "default": {"description": "A problem", "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+}
+
+
 def problem(status: int, code: str, detail: str) -> JSONResponse:
     """A problem as JSON: a stable `code`, a title that follows from the status, and what to do in `detail`."""
-    body = {
-        "type": f"urn:advisor:problem:{code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": code,
-        "detail": detail,
-    }
-    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE)
+    body = Problem(
+        type=f"urn:advisor:problem:{code}", title=HTTPStatus(status).phrase, status=status, code=code, detail=detail
+    )
+    return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -35,13 +48,16 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(AdvisorError)
     async def ours(request: Request, error: AdvisorError) -> JSONResponse:
-        return problem(error.status, error.code, str(error))
+        return problem(error.status, error.code, error.public)
 
     @app.exception_handler(RequestValidationError)
     async def not_the_schema(request: Request, error: RequestValidationError) -> JSONResponse:
+        if not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):
+            return problem(415, "not_json", "send the body as JSON, with the header content-type: application/json")
         first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"] if step != "body") or "body"
-        return problem(422, "request_invalid", f"{where}: {first['msg']}; see /openapi.json")
+        known = first["loc"][1:2] if first["type"] not in ("extra_forbidden", "json_invalid") else ()
+        where = "".join(f" in {field!r}" for field in known)  # deeper steps are keys of the user's
+        return problem(422, "request_invalid", f"{first['msg']}{where}; see /openapi.json")
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:

@@ -1,6 +1,7 @@
 """Framings: what comes back, in every form."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -107,6 +108,40 @@ def test_unknown_answers_are_refused(answers, message):
     first = advisor.frame("hello").questions[0].id
     with pytest.raises(UsageError, match=message):
         advisor.frame("hello", answers={question or first: answer for question, answer in answers.items()})
+
+
+@pytest.mark.parametrize("answers", ["abc", [("a", "b")], {3: "x"}, {"what-comes-out": ["number"]}, {"a": None}])
+def test_answers_that_are_no_texts_are_refused(answers):
+    with pytest.raises(UsageError, match="question id -> answer id"):
+        advisor.frame("hello", answers=answers)
+
+
+def test_an_unknown_name_is_shown_short_and_never_in_public():
+    with pytest.raises(UsageError) as caught:
+        advisor.frame("hello", answers={"secret" * 9_000: "yes"})
+    assert len(str(caught.value)) < 600
+    assert "secret" in str(caught.value)
+    assert "secret" not in caught.value.public
+
+
+def test_one_text_is_not_many():
+    with pytest.raises(UsageError, match="pass a list"):
+        advisor.frame_many(SURGERY)
+
+
+def test_alternatives_are_what_something_speaks_for():
+    assert advisor.frame("hello").alternatives == ()
+    for text, _, _ in SEEDS:
+        framing = advisor.frame(text)
+        spoken_for = {piece.category for piece in framing.evidence if piece.weight > 0}
+        assert {other.category for other in framing.alternatives} <= spoken_for - {framing.category}
+    assert advisor.frame("Predict the demand and rank the shops.").alternatives
+
+
+def test_sixteen_threads_give_the_same_answers():
+    texts = [text for text, _, _ in SEEDS] * 4
+    with ThreadPoolExecutor(16) as threads:
+        assert list(threads.map(advisor.frame, texts)) == advisor.frame_many(texts)
 
 
 def test_a_target_without_a_table_is_refused():

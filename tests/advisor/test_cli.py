@@ -4,6 +4,9 @@ import io
 import json
 import os
 import pty
+import shlex
+import signal
+import socket
 import subprocess
 import sys
 
@@ -48,6 +51,11 @@ def test_frame_takes_answers(capsys):
     assert question.id not in [one["id"] for one in asked]
 
 
+def test_forgotten_quotes_are_forgiven(capsys):
+    assert main(["frame", "--json", *SURGERY.split()]) == 0
+    assert json.loads(capsys.readouterr().out)["description"] == SURGERY
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -61,6 +69,11 @@ def test_frame_takes_answers(capsys):
         (["frame", "hello", "--table", "/no/such/table.csv"], 3, "there is no such file"),
         (["taxonomy", "regresion"], 2, "did you mean 'regression'?"),
         (["start", "x", "--text", "hello"], 3, "undecided"),
+        (["frme"], 2, "did you mean 'frame'?"),
+        ([SURGERY], 2, "advisor frame "),
+        (["frame", "--file", "/"], 3, "/ cannot be read: Is a directory"),
+        (["frame", "how \udcff many"], 3, "surrogate"),
+        (["taxonomy", "\udcff"], 2, "there is no category"),
         ([], 2, ""),
     ],
 )
@@ -73,7 +86,15 @@ def test_errors_have_a_sentence_and_a_code(arguments, code, message, capsys, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [["frme"], ["frame", "--no-such-option"], ["serve", "--port", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frame", "--no-such-option"],
+        ["serve", "--port", "x"],
+        ["serve", "--port", "65536"],
+        ["serve", "--port", "-1"],
+    ],
+)
 def test_a_wrong_call_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -144,3 +165,72 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
     assert process.wait() == 0
+
+
+def run(line, **variables):
+    """The exit code, standard output and standard error of a line of shell in which $advisor is the command."""
+    environment = {**os.environ, "advisor": f"{sys.executable} -m advisor", "SURGERY": SURGERY, **variables}
+    done = subprocess.run(["bash", "-c", line], capture_output=True, env=environment, check=False)
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ('$advisor frame "$SURGERY" >&-', 2, "standard output is closed"),
+        ("$advisor frame - <&-", 2, "standard input is closed"),
+        ("$advisor frame - </dev/null", 3, "is empty"),
+        ("printf 'how \\xff many' | $advisor frame -", 3, "not UTF-8 text (byte 4)"),
+        ("$advisor frame --file /dev/zero", 3, "more than 8,000"),
+    ],
+)
+def test_odd_streams_are_told_apart(line, code, message):
+    returned, _, err = run(line)
+    assert (returned, "Traceback" in err) == (code, False)
+    assert message in err
+
+
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}])
+def test_any_encoding_of_the_terminal_will_do(variables):
+    code, out, err = run('$advisor frame "$SURGERY"', **variables)
+    assert (code, err) == (0, "")
+    assert out.startswith(b"regression ")
+    _, out, _ = run('$advisor frame "$SURGERY 😀" --json', **variables)
+    assert json.loads(out.decode("utf-8"))["description"] == SURGERY + " 😀"
+
+
+def test_control_c_stops_without_a_traceback():
+    parent, child = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-m", "advisor", "frame", "-"], stdin=child, stderr=subprocess.PIPE)
+    assert process.stderr.readline().startswith(b"Describe the problem")  # so it is reading now
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    assert process.stderr.read() == b"advisor: stopped\n"
+    process.stderr.close()
+    os.close(parent)
+    os.close(child)
+
+
+@pytest.mark.parametrize(("columns", "width"), [("60", 60), ("1", 40), ("0", 80), ("x", 80), ("-5", 80), ("400", 100)])
+def test_no_line_is_wider_than_the_terminal(columns, width, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    for text in (SURGERY, "hello"):
+        assert main(["frame", text]) == 0
+        longest = max(map(len, capsys.readouterr().out.splitlines()))
+        assert width - 12 < longest <= width
+
+
+def test_the_next_command_can_be_pasted(capsys, tmp_path):
+    assert main(["start", str(tmp_path / "my surgery"), "--text", SURGERY]) == 0
+    command = capsys.readouterr().out.splitlines()[-1]
+    assert shlex.split(command) == ["python", str(tmp_path / "my surgery" / "train.py")]
+
+
+def test_a_taken_port_is_refused_in_a_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        code, _, err = run(f"$advisor serve --port {taken.getsockname()[1]}")
+    assert code == 3
+    assert "address already in use" in err
+    assert "Traceback" not in err

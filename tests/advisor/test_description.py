@@ -20,7 +20,7 @@ REFUSED = {
     "a\ud800b": "description_surrogate",
     "a" + "\u0301" * 31: "description_marks",
 }
-ACCEPTED = ["x" * 8_000, "a" + "\u0301" * 30, "?a", "日本語", "<script>", "😀 how many"]
+ACCEPTED = ["x" * 8_000, "a" + "\u0301" * 30, "?a", "日本語", "<script>", "😀 how many", "a \u02bc b \uff9e"]
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,12 @@
 """Starter projects: byte for byte, complete or not there at all, and running on their own."""
 
+import ast
+import errno
 import json
 import os
+import random
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -29,9 +34,8 @@ USERS = {"problem.json", "config.yaml", "README.md"}
 
 @pytest.fixture
 def diabetes(tmp_path):
-    file = tmp_path / "diabetes.csv"
-    assert subprocess.run([sys.executable, "-m", "models", "data", "diabetes", "--to", file], check=True)
-    return file
+    samples.load("diabetes").frame.write_csv(tmp_path / "diabetes.csv")
+    return tmp_path / "diabetes.csv"
 
 
 def sources(template: str) -> dict[str, bytes]:
@@ -40,8 +44,9 @@ def sources(template: str) -> dict[str, bytes]:
     found = {}
     for name, root in roots.items():
         for path in [root] if root.is_file() else root.rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts and path.name != "template.yaml":
-                inner = "" if root.is_file() else path.relative_to(root).as_posix()
+            inner = "" if root.is_file() else path.relative_to(root).as_posix()
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in inner.split("/"))
+            if path.is_file() and not hidden and path.name != "template.yaml":
                 found["/".join(part for part in (name, inner) if part)] = path.read_bytes()
     return found
 
@@ -92,7 +97,7 @@ def test_no_source_depends_on_what_the_user_wrote(tmp_path, diabetes):
 def test_a_starter_runs_without_this_checkout(tmp_path, data, text, target):
     """Trained, scored and tested from another folder, in a process that cannot see the advisor."""
     table = tmp_path / "table.csv"
-    subprocess.run([sys.executable, "-m", "models", "data", data, "--to", table], check=True)
+    samples.load(data).frame.write_csv(table)
     project = advisor.frame(text).start(tmp_path / "my project", table=table)
     blocked = tmp_path / "blocked"
     for name in ("advisor", "taxonomy"):
@@ -115,6 +120,8 @@ def test_a_starter_runs_without_this_checkout(tmp_path, data, text, target):
     assert (project / "output" / "weights.safetensors").exists()
     assert list((project / "output").glob("*.png"))
     assert not list(project.rglob("*.pkl"))
+    modes = {path.name: path.stat().st_mode for path in (project / "output").iterdir()}
+    assert len(set(modes.values())) == 1, modes
     run(project / "predict.py", table, "--to", tmp_path / "scored.csv")
     assert pl.read_csv(tmp_path / "scored.csv").height == samples.load(data).frame.height
     run("-m", "pytest", "-q", "-p", "no:cacheprovider", project / "tests")
@@ -198,6 +205,136 @@ def test_what_cannot_be_started_says_why(tmp_path):
     with pytest.raises(InputRefused, match="cannot be read"):
         advisor.frame(DIABETES).start(tmp_path / "project", table=object())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def shop(tmp_path) -> Path:
+    """A table with a repeating id, a time, a column that is known afterwards only, and hostile Markdown."""
+    rows = 60
+    late = [row % 3 == 0 for row in range(rows)]
+    pl.DataFrame(
+        {
+            "customer_id": [f"C{row % 20:04d}" for row in range(rows)],
+            "day": [f"2024-{1 + row // 28:02d}-{1 + row % 28:02d}" for row in range(rows)],
+            "size *|<b>": [37 * row % 61 for row in range(rows)],
+            "refund_paid": [12.5 if each else None for each in late],
+            "late": ["yes" if each else "no" for each in late],
+        }
+    ).write_csv(tmp_path / "shop.csv")
+    return tmp_path / "shop.csv"
+
+
+def test_the_readme_says_what_to_check_in_the_table(tmp_path, shop):
+    project = advisor.frame("Is the parcel late or not?").start(tmp_path / "project", table=shop)
+    readme = (project / "README.md").read_text()
+    about = readme[readme.index("Check these settings") :]
+    assert "The target is the column 'late'" in about
+    assert r"'size \*\|\<b\>'" in about
+    assert r"'refund\_paid': by name or values, known only when the answer is" in about
+    assert "'day': a time" in about
+    assert r"'customer\_id': an id that repeats" in about
+    problem = json.loads((project / "problem.json").read_text())
+    assert problem["card"]["target"] == problem["target"] == "late"
+
+
+def test_a_target_named_for_the_framing_is_the_starters(tmp_path, shop):
+    framing = advisor.frame("Is the parcel late or not?", table=shop, target="customer_id")
+    project = framing.start(tmp_path / "project", table=shop)
+    assert json.loads((project / "problem.json").read_text())["target"] == "customer_id"
+
+
+def test_a_guessed_target_that_does_not_fit_is_called_a_guess(tmp_path):
+    pl.DataFrame({"a": [row / 7 for row in range(60)], "b": [row * row / 9 for row in range(60)]}).write_csv(
+        tmp_path / "t.csv"
+    )
+    with pytest.raises(InputRefused, match="no target was named, and 'b' seemed the likeliest"):
+        advisor.frame("Is it spam or not?").start(tmp_path / "project", table=tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("stop", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_a_start_that_is_stopped_leaves_nothing(tmp_path, diabetes, monkeypatch, stop):
+    copied, removed = shutil.copyfile, shutil.rmtree
+
+    def copy(source, destination):
+        if Path(source).name == "report.py":
+            raise stop
+        return copied(source, destination)
+
+    def remove(*arguments, **options):  # Ctrl-C is pressed again while the folder is removed
+        monkeypatch.setattr(shutil, "rmtree", removed)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "copyfile", copy)
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    with pytest.raises((InputRefused, KeyboardInterrupt)) as raised:
+        advisor.frame(DIABETES).start(tmp_path / "a" / "project", table=diabetes)
+    assert list(tmp_path.iterdir()) == [diabetes]
+    assert isinstance(raised.value, KeyboardInterrupt) or str(raised.value).endswith("No space left on device")
+
+
+def test_a_starter_is_its_owners_to_change(tmp_path, diabetes):
+    mask = os.umask(0o027)
+    try:
+        project = advisor.frame(DIABETES).start(tmp_path / "project", table=diabetes)
+    finally:
+        os.umask(mask)
+    modes = {path.stat().st_mode & 0o777 for path in [project, *project.rglob("*")]}
+    assert modes == {0o640, 0o750}
+
+
+MESS = [
+    "\0",
+    "\ufeff",
+    '"',
+    ",",
+    ";",
+    "\t",
+    "\n",
+    "\r",
+    "NaN",
+    "1e999",
+    "-",
+    "é",
+    "😀",
+    "=cmd()",
+    "1.234,5",
+    "{}",
+    "9" * 400,
+    " ",
+]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_table_is_refused_or_started_and_never_halfway(tmp_path, diabetes, seed):
+    chance = random.Random(seed)
+    text = "\n".join(diabetes.read_text().split("\n")[:40])
+    for _ in range(chance.choice([1, 3, 30])):
+        place = chance.randrange(len(text))
+        text = text[:place] + chance.choice(MESS) + text[place + chance.randrange(9) :]
+    file = tmp_path / f"table{chance.choice(['.csv', '.tsv', '.jsonl', '.parquet', ''])}"
+    file.write_bytes(text.encode(chance.choice(["utf-8", "utf-16", "utf-32", "cp1252"]), errors="replace"))
+    before = sorted(tmp_path.iterdir())
+    try:
+        project = advisor.frame(DIABETES).start(tmp_path / "project", table=file)
+    except InputRefused as error:
+        assert "\n" not in str(error)  # noqa: PT017 - either outcome is right
+        assert sorted(tmp_path.iterdir()) == before
+    else:
+        assert (project / "train.py").exists()
+
+
+def test_requirements_name_everything_that_a_starter_imports():
+    of_package = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
+    own = {"advisor", "model", "models", "tensor_core", "train", *sys.stdlib_module_names}
+    needed = set()
+    for template in catalog.templates():
+        for name, content in sources(template.id).items():
+            for node in ast.walk(ast.parse(content)) if name.endswith(".py") else ():
+                names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                needed |= {each.split(".")[0] for each in names} - own
+    named = {re.split(r"[<>=]", line)[0] for line in CARRIED["requirements.txt"].read_text().splitlines()[1:]}
+    assert {of_package.get(each, each) for each in needed} == named, "write it into models/requirements.txt"
 
 
 def test_what_a_starter_needs_is_what_this_package_needs():

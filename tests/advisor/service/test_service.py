@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from random import Random
 
 import pytest
 from fastapi.testclient import TestClient
@@ -17,8 +18,10 @@ import advisor
 from advisor.framing import plain
 from advisor.service.app import create_app
 from advisor.service.models import CategoryModel, FramingModel
+from advisor.service.problems import Problem
 
 SURGERY = "How many hours will this surgery take?"
+MOST_PROBLEM_BYTES = 2_048
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,55 @@ def test_a_bad_request_is_a_problem(client, body, code):
     assert problem["status"] == answer.status_code
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"text": "hello", "SECRET": 1},
+        {"text": "hello", "SECRET" * 9_000: 1},
+        {"text": "hello", "answers": {"SECRET" * 9_000: "a"}},
+        {"text": "hello", "answers": {"SECRET": ["SECRET"]}},
+        {"text": "hello", "answers": {"what-comes-out": "SECRET" * 9_000}},
+        {"text": ["SECRET"]},
+        {"text": "SECRET\0"},
+        "SECRET",
+    ],
+)
+def test_a_problem_is_short_and_repeats_nothing(client, body):
+    answer = client.post("/v1/framings", json=body)
+    assert answer.status_code == 422
+    assert "SECRET" not in answer.text
+    assert len(answer.content) <= MOST_PROBLEM_BYTES
+
+
+def test_an_unknown_question_is_told_from_what_there_is(client):
+    answer = client.post("/v1/framings", json={"text": "hello", "answers": {"what-comes-in": "x"}})
+    assert answer.json()["detail"] == "there is no such question; did you mean 'what-comes-out'?"
+
+
+def test_what_curl_sends_unless_told_is_explained(client):
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = client.post("/v1/framings", content=json.dumps({"text": SURGERY}), headers=headers)
+    assert answer.status_code == 415
+    assert "content-type: application/json" in answer.json()["detail"]
+
+
+def test_random_bodies_are_answered_or_refused(client):
+    """Well-formed, damaged and absurd bodies alike: an answer or a problem, never an error of ours."""
+    random = Random(0)
+    pieces = [*'{}[]:,"\\', "null", "1e999", '"text"', '"answers"', '"hello"', '"\\ud800"', "\x00", "é", "[" * 5_000]
+    whole = json.dumps({"text": SURGERY, "answers": {"what-comes-out": "number"}})
+    for _ in range(500):
+        body = "".join(random.choices(pieces, k=random.randrange(12)))
+        if random.random() < 0.5:
+            at = random.randrange(len(whole))
+            body = whole[:at] + body[: random.randrange(4)] + whole[at + random.randrange(3) :]
+        answer = client.post("/v1/framings", content=body.encode(), headers={"content-type": "application/json"})
+        assert answer.status_code in (200, 400, 422), body
+        if answer.status_code != 200:
+            Problem.model_validate(answer.json(), strict=True)
+            assert len(answer.content) <= MOST_PROBLEM_BYTES
+
+
 def test_a_long_body_is_refused(client):
     answer = client.post("/v1/framings", content=b"x" * 70_000)
     assert answer.status_code == 413
@@ -94,6 +146,12 @@ def test_openapi_describes_the_answers(client):
     schema = client.get("/openapi.json").json()
     assert schema["openapi"].startswith("3.1")
     assert {"/v1/framings", "/v1/taxonomy", "/livez"} == set(schema["paths"])
+    assert "HTTPValidationError" not in schema["components"]["schemas"]
+    for path in schema["paths"].values():
+        for operation in path.values():
+            assert set(operation["responses"]) == {"200", "default"}
+            problem = operation["responses"]["default"]["content"]["application/problem+json"]["schema"]
+            assert problem == Problem.model_json_schema()
     text = schema["components"]["schemas"]["FramingRequest"]["properties"]["text"]
     assert text["maxLength"] == 8_000
     example = text["examples"][0]

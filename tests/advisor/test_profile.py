@@ -1,0 +1,137 @@
+"""The profile of a table: which column is the target, which are ids, and which know the answer."""
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from advisor.profile import profile
+from advisor.suspicion import leaking
+
+ROWS = 40
+SENTENCE = "the pump made a strange noise again, number"
+chance = np.random.default_rng(3)
+NUMBERS = chance.normal(size=ROWS).round(3).tolist()
+COUNTS = chance.integers(1, 900, ROWS).tolist()
+YES = chance.random(ROWS) < 0.4
+DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=5 * row) for row in range(ROWS)]
+TOWN = chance.choice(["north", "south", "west"], ROWS).tolist()
+
+
+def frame(**columns: Any) -> pl.DataFrame:
+    return pl.DataFrame({name: list(values) for name, values in columns.items()})
+
+
+TARGETS = {
+    "Will this customer cancel the subscription?": ("cancelled", ["customer_age", "subscription", "cancelled", "town"]),
+    "How many minutes will a patient wait in the department?": ("waitMinutes", ["department", "waitMinutes", "town"]),
+    "Estimate the price of a house from its size and rooms.": ("SalePrice", ["SalePrice", "size", "rooms", "house"]),
+    "Given the temperature, how many bikes are rented?": ("rented_bikes", ["rented_bikes", "temperature", "casual"]),
+    "How far will the disease have progressed?": ("progression", ["age", "progression", "pressure"]),
+    "Guess the medianprice.": ("medianprice", ["medianprice", "rooms", "age"]),
+    "Sort the mails.": ("label", ["label", "length", "links"]),
+    "Something without a hint.": ("last", ["first", "middle", "last"]),
+}
+
+
+@pytest.mark.parametrize("text", TARGETS)
+def test_the_target_is_what_the_description_asks_for(text: str) -> None:
+    wanted, names = TARGETS[text]
+    table = frame(**{name: chance.permutation(NUMBERS) for name in names})
+    assert profile(table, description=text).target == wanted
+
+
+def test_the_kind_of_answer_decides_where_words_do_not() -> None:
+    table = frame(a=NUMBERS, b=TOWN, c=NUMBERS)
+    assert profile(table, description="Which one is it?").target == "b"
+    assert profile(table, description="How much is it?").target == "c"
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        ["same"] * ROWS,
+        [None] * ROWS,
+        DAYS,
+        [f"K-{row:05d}" for row in range(ROWS)],
+        [f"{SENTENCE} {row}" for row in COUNTS],
+    ],
+    ids=["constant", "empty", "date", "code", "text"],
+)
+def test_what_cannot_be_a_target_is_none(unfit: list[Any]) -> None:
+    assert profile(frame(size=NUMBERS, price=unfit), description="Predict the price.").target == "size"
+
+
+def test_text_is_a_target_where_the_description_asks_for_text() -> None:
+    table = frame(ticket=[f"{SENTENCE} {row}" for row in COUNTS], summary=[f"{SENTENCE} {row}" for row in range(ROWS)])
+    assert profile(table, description="Summarise each ticket.").target == "summary"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "is_id"),
+    [
+        ("patient_id", [row % 7 for row in range(ROWS)], True),
+        ("postal code", TOWN, True),
+        ("orderNo", COUNTS, True),
+        ("id_of_machine", TOWN, True),
+        ("number_of_rooms", COUNTS, False),
+        ("customer", [f"C{row % 25:04d}" for row in range(ROWS)], True),
+        ("who", [f"Person {chr(65 + row)}" for row in range(ROWS)], True),
+        ("n", range(500, 500 + ROWS), True),
+        ("year", range(1980, 1980 + ROWS), False),
+        ("flow", NUMBERS, False),
+        ("rent", [f"{each:.2f} €".replace(".", ",") for each in NUMBERS], False),
+        ("town", TOWN, False),
+        ("delivered_code", TOWN, True),
+    ],
+)
+def test_ids_by_name_and_by_value(name: str, values: Any, is_id: bool) -> None:
+    assert profile(frame(x=NUMBERS, **{name: values}, y=YES)).ids == ((name,) if is_id else ())
+
+
+@pytest.mark.parametrize(
+    ("value", "target"),
+    [
+        ([100 * each for each in NUMBERS], NUMBERS),
+        ([-round(each, 1) for each in NUMBERS], NUMBERS),
+        ([f"{each:.2f} €" for each in NUMBERS], NUMBERS),
+        (["low" if each < 0 else "high" for each in NUMBERS], NUMBERS),
+        (["J" if each else "N" for each in YES], YES),
+        ([["won", "lost", "open"][row % 3] for row in range(ROWS)], [row % 3 == 0 for row in range(ROWS)]),
+        ([9.5 if each else None for each in YES], YES),
+        ([None if each else town for each, town in zip(YES, TOWN, strict=True)], YES),
+        ([each + row / 100 for row, each in enumerate(10 * YES)], YES),
+    ],
+    ids=["scaled", "rounded", "as text", "bands", "renamed", "finer", "filled", "empty", "threshold"],
+)
+def test_a_column_that_says_what_the_target_says_is_suspected(value: Any, target: Any) -> None:
+    assert leaking(frame(other=TOWN, value=value, answer=target, more=COUNTS), target="answer") == ("value",)
+
+
+@pytest.mark.parametrize("name", ["actual_arrival", "refundAmount", "closed at", "final_grade", "cause_of_death"])
+def test_a_name_that_tells_of_afterwards_is_suspected(name: str) -> None:
+    assert leaking(frame(**{name: NUMBERS}, y=YES), target="y") == (name,)
+
+
+def test_good_inputs_are_not_suspected() -> None:
+    strong = [each + 0.5 * other for each, other in zip(NUMBERS, chance.normal(size=ROWS), strict=True)]
+    gaps = [each if row % 3 else None for row, each in enumerate(COUNTS)]
+    table = frame(strong=strong, gaps=gaps, town=TOWN, yes=YES, day=DAYS, y=NUMBERS)
+    assert leaking(table, target="y") == ()
+    assert leaking(table, target="yes") == ()
+
+
+def test_few_rows_raise_no_suspicion_by_value() -> None:
+    assert leaking(frame(x=[1, 2, 3], y=[2, 4, 6]), target="y") == ()
+
+
+def test_time_is_the_first_date_that_is_known_beforehand() -> None:
+    table = frame(closed_at=DAYS, opened_at=DAYS[::-1], hours=COUNTS)
+    assert profile(table, description="How many hours will it take?").time == "opened_at"
+
+
+def test_odd_columns_are_profiled() -> None:
+    table = frame(nested=[[1, 2]] * ROWS, raw=[b"\x00"] * ROWS, **{"": TOWN, "😀": [None] * ROWS, "y": YES})
+    assert profile(table).target == "y"
