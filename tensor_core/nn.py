@@ -3,7 +3,7 @@
 import difflib
 import math
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -297,7 +297,7 @@ def xavier_uniform_(tensor: Tensor, *, gain: float = 1.0) -> Tensor:
 def save_safetensors(
     state: Module | Mapping[str, Tensor], path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors to a safetensors file, whole or not at all."""
+    """Write tensors to a safetensors file, whole or not at all, with the permissions of any new file."""
     from safetensors.torch import save
 
     tensors = state.state_dict() if isinstance(state, Module) else state
@@ -305,13 +305,13 @@ def save_safetensors(
         name: held.raw.detach().cpu().clone(memory_format=torch.contiguous_format) for name, held in tensors.items()
     }
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(save(raws, metadata=dict(metadata) if metadata else None))
         os.replace(temporary, target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

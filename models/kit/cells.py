@@ -7,9 +7,10 @@ prediction read cells through the same functions, with the decimal mark or date 
 import polars as pl
 
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."})
+MARKS = ".,"  # decimal marks, the likelier first
 LARGEST_NUMBER = 1e100  # beyond it squares overflow, and nothing that is measured is so large
 NUMBERS_SHARE = 0.9  # a text column is numeric when at least this share of its values are numbers; the same for dates
-LOOKED_AT = 2_000  # values that decide on a date pattern
+LOOKED_AT = 2_000  # values of a column that decide on a date pattern, or on the table's decimal mark
 
 _CURRENCY = r"[$€£¥₹₽₩₺₴฿]|USD|EUR|GBP|CHF|JPY|CNY|INR|kr|zł|R\$"
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
@@ -99,8 +100,10 @@ def _parsed(column: pl.Series, mark: str) -> pl.Series:
     return bare.zip_with(good, pl.Series([None], dtype=pl.String)).cast(pl.Float64, strict=False)
 
 
-def decimal_mark(column: pl.Series) -> str | None:
+def decimal_mark(column: pl.Series, *, likely: str | None = None) -> str | None:
     """Returns the decimal mark with which the text cells are numbers, or None when too few of them are.
+
+    Where either mark reads all cells (1,500), the `likely` one is taken, or the point; see `likely_mark`.
 
     >>> [decimal_mark(pl.Series(column)) for column in (["1,5", "2,75"], ["1,500", "2,750"], ["x"])]
     [',', '.', None]
@@ -109,12 +112,27 @@ def decimal_mark(column: pl.Series) -> str | None:
     if not present.len():
         return None
     found = {}
-    for mark in (".", ","):  # the point first: where both read all, 1,500 is one and a half thousand
+    for mark in sorted(MARKS, key=lambda mark: mark != likely):
         found[mark] = present.len() - _parsed(present, mark).null_count()
         if found[mark] == present.len():
             return mark
     best = max(found, key=lambda mark: found[mark])
     return best if found[best] >= NUMBERS_SHARE * present.len() else None
+
+
+def likely_mark(frame: pl.DataFrame) -> str | None:
+    """Returns the decimal mark of the text columns that leave no doubt, or None where none does or they disagree.
+
+    >>> likely_mark(pl.DataFrame({"rent": ["950", "1.100"], "size": ["40,5", "62,25"]}))
+    ','
+    >>> likely_mark(pl.DataFrame({"rent": ["950", "1.100"]}))
+    """
+    sure = set()
+    for column in frame.select(pl.col(pl.String)).iter_columns():
+        present = texts(column.head(LOOKED_AT)).drop_nulls()
+        readable = [mark for mark in MARKS if present.len() and not _parsed(present, mark).null_count()]
+        sure |= set(readable) if len(readable) == 1 else set()
+    return sure.pop() if len(sure) == 1 else None
 
 
 def moments(column: pl.Series, pattern: str = "") -> pl.Series:

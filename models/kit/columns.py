@@ -13,6 +13,8 @@ from models.kit.errors import TableError, count, did_you_mean, listed
 FEWEST_ROWS = 10
 MOST_CLASSES = 50
 MOST_CLASSES_SHARE = 0.5  # of the rows; beyond it nearly every row is a class of its own
+FEW_OF_CLASS = 20  # rows of a class; a fifth of them is the test
+MOST_NAMED = 3  # classes of few rows
 FEW_LEVELS = 20  # a column named like an id with so few values is a category (`store_id` of five stores)
 FEW_LEVELS_SHARE = 0.1
 TEXT_WORDS, TEXT_CHARACTERS = 5, 40  # means over the cells; free text is long …
@@ -69,7 +71,8 @@ def assign(
             f"only {count(frame.height, 'row')}; at least {FEWEST_ROWS} are needed to train and test, "
             "and some hundred to trust the result"
         )
-    target_column, decisions = _target(frame[target], task)
+    mark = cells.likely_mark(frame)
+    target_column, decisions = _target(frame[target], task, mark)
     known = target_values(frame, target_column).is_not_null()
     frame = frame.filter(known)
     answers = target_values(frame, target_column)
@@ -80,7 +83,7 @@ def assign(
         elif column.name in leave_out:
             decisions.append(f"column {column.name!r} is left out as config.yaml asks")
         else:
-            role, said = _role(column)
+            role, said = _role(column, mark)
             if role is not None and role.kind == target_column.kind and target_values(frame, role).equals(answers):
                 role = None
                 said = [f"column {column.name!r} equals the target in every row, so it is the answer; left out"]
@@ -127,14 +130,16 @@ def grouped(column: pl.Series) -> npt.NDArray[Any]:
     return cells.texts(column).fill_null("").to_numpy()
 
 
-def _target(column: pl.Series, task: str) -> tuple[Column, list[str]]:
+def _target(column: pl.Series, task: str, likely_mark: str | None) -> tuple[Column, list[str]]:
     name, rows = column.name, column.len()
     if column.dtype.is_nested() or column.dtype == pl.Binary:
         raise TableError(f"target {name!r} holds nested values, which cannot be predicted; name another column")
     present = rows - cells.texts(column).null_count()
     if not present:
         raise TableError(f"target {name!r}: all values are missing; name another column")
-    role, decisions = (_numeric_target if task == "regression" else _classes)(column, present)
+    role, decisions = (
+        _numeric_target(column, present, likely_mark) if task == "regression" else _classes(column, present)
+    )
     usable = rows - target_values(column.to_frame(), role).null_count()
     if usable < rows:
         gaps = f"{rows - usable:,} of {count(rows, 'row')}"
@@ -146,9 +151,10 @@ def _target(column: pl.Series, task: str) -> tuple[Column, list[str]]:
     return role, decisions
 
 
-def _numeric_target(column: pl.Series, present: int) -> tuple[Column, list[str]]:
+def _numeric_target(column: pl.Series, present: int, likely_mark: str | None) -> tuple[Column, list[str]]:
     name = column.name
-    mark = "." if column.dtype.is_numeric() or column.dtype == pl.Duration else cells.decimal_mark(column)
+    numeric = column.dtype.is_numeric() or column.dtype == pl.Duration
+    mark = "." if numeric else cells.decimal_mark(column, likely=likely_mark)
     if mark is None or column.dtype == pl.Boolean:
         raise TableError(
             f"target {name!r} is not a number, and regression predicts numbers; to predict one of several names, "
@@ -156,7 +162,7 @@ def _numeric_target(column: pl.Series, present: int) -> tuple[Column, list[str]]
         )
     role = Column(name, "number", mark)
     values = cells.numbers(column, mark).drop_nulls()
-    decisions = []
+    decisions = _read_as(column, mark, sure=numeric or mark == likely_mark)
     if values.n_unique() == 1:
         raise TableError(f"target {name!r} has the same value in every row, so there is nothing to predict")
     if values.n_unique() == 2:
@@ -179,7 +185,11 @@ def _classes(column: pl.Series, present: int) -> tuple[Column, list[str]]:
             remedy = "it is a number: use the template regression/linear"
         raise TableError(f"target {name!r} has {many}; {remedy}")
     single = sorted(sizes.filter(pl.col("count") == 1)[name].to_list())
-    decisions = []
+    decisions = [
+        f"target {name!r}: only {rows} rows of {label!r}, too few to say for certain how well it is told apart"
+        for label, rows in sizes.rows()
+        if 1 < rows < FEW_OF_CLASS
+    ][:MOST_NAMED]
     if single:
         decisions.append(
             f"target {name!r}: one row only for {listed(single)}; it goes to training, so the test is silent about it"
@@ -187,7 +197,7 @@ def _classes(column: pl.Series, present: int) -> tuple[Column, list[str]]:
     return Column(name, "category"), decisions
 
 
-def _role(column: pl.Series) -> tuple[Column | None, list[str]]:
+def _role(column: pl.Series, likely_mark: str | None) -> tuple[Column | None, list[str]]:
     """Returns how an input column is used, or None, and what there is to say about it."""
     name, rows = column.name, column.len()
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
@@ -207,15 +217,15 @@ def _role(column: pl.Series) -> tuple[Column | None, list[str]]:
     if column.dtype == pl.Boolean or _NAMED_LIKE_ID.search(name):
         return Column(name, "category"), _missing(column, rows - present.len())
     if column.dtype.is_numeric() or column.dtype in (pl.Duration, pl.Time):
-        return _number(column, ".", present)
-    return _text(column, present)
+        return _number(column, ".", present, sure=True)
+    return _text(column, present, likely_mark)
 
 
-def _text(column: pl.Series, present: pl.Series) -> tuple[Column | None, list[str]]:
+def _text(column: pl.Series, present: pl.Series, likely_mark: str | None) -> tuple[Column | None, list[str]]:
     name, gaps = column.name, column.len() - present.len()
     codes = present.str.contains(_CODE).any() and present.str.len_chars().n_unique() == 1
-    if not codes and (mark := cells.decimal_mark(column)) is not None:
-        return _number(column, mark, present)
+    if not codes and (mark := cells.decimal_mark(column, likely=likely_mark)) is not None:
+        return _number(column, mark, present, sure=mark == likely_mark)
     if not codes and (pattern := cells.date_pattern(column)) is not None:
         unread = cells.moments(column, pattern).null_count() - gaps
         said = []
@@ -234,7 +244,7 @@ def _text(column: pl.Series, present: pl.Series) -> tuple[Column | None, list[st
     return Column(name, "category"), _missing(column, gaps)
 
 
-def _number(column: pl.Series, mark: str, present: pl.Series) -> tuple[Column | None, list[str]]:
+def _number(column: pl.Series, mark: str, present: pl.Series, *, sure: bool) -> tuple[Column | None, list[str]]:
     name, rows = column.name, column.len()
     values = cells.numbers(column, mark)
     said = []
@@ -243,10 +253,24 @@ def _number(column: pl.Series, mark: str, present: pl.Series) -> tuple[Column | 
     steps = values.diff().drop_nulls()
     if not values.null_count() and values[0] in (0, 1) and bool((steps == 1).all()):
         return None, [f"column {name!r} numbers the rows; left out"]
-    if column.dtype == pl.String and present.str.contains(r"[^\d.eE+\-]").any():
-        sign = "a decimal comma" if mark == "," else "a decimal point"
-        said.append(f"column {name!r}: text read as numbers, with {sign}")
+    said += _read_as(column, mark, sure=sure)
     return Column(name, "number", mark), said + _missing(column, rows - present.len())
+
+
+def _read_as(column: pl.Series, mark: str, *, sure: bool) -> list[str]:
+    """Returns how text is read as numbers, where that is worth a sentence: it is not plain, or could mean another."""
+    if column.dtype != pl.String:
+        return []
+    present = cells.texts(column).drop_nulls()
+    said = f"column {column.name!r}: text read as numbers, with a decimal {'comma' if mark == ',' else 'point'}"
+    if not sure:
+        read, other = (cells.numbers(present, each) for each in (mark, "," if mark == "." else "."))
+        differs = (read != other).fill_null(value=False)
+        if other.null_count() <= read.null_count() and differs.any():
+            place = int(differs.arg_max() or 0)
+            return [f"{said}: {present[place]!r} is {read[place]:.10g} and not {other[place]:.10g}"]
+    plain = r"[\d.eE+\-]" if mark == "." else r"[\deE+\-]"
+    return [said] if not present.str.contains(rf"^{plain}*$").all() else []
 
 
 def _missing(column: pl.Series, gaps: int) -> list[str]:

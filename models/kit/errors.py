@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+LONGEST_NAME = 60  # characters of a name that is one of several
+
 
 class Refused(Exception):
     """An input cannot be used; the message says what, where, and what to do."""
@@ -39,7 +41,7 @@ def listed(names: Iterable[str], *, most: int = 8) -> str:
     >>> listed(["a", "b", "c"], most=2)
     "'a', 'b' and 1 more"
     """
-    quoted = [repr(name) for name in names]
+    quoted = [repr(name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…") for name in names]
     rest = len(quoted) - most
     return ", ".join(quoted[:most]) + (f" and {rest} more" if rest > 0 else "")
 

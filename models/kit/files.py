@@ -2,21 +2,23 @@
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from models.kit.errors import ArtefactError
 
+MOST_INTERRUPTIONS = 10  # while an unfinished folder is removed
 CONTENTS = "contents.json"  # names what a run wrote, so that the next run replaces that and nothing else
 
 
 def write(path: str | Path, content: str | bytes) -> None:
     """Puts the content into the file at once; on any failure the old file stays as it was (`ArtefactError`).
 
+    >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "note.txt"
     >>> write(file, "hello")
     >>> file.read_text()
@@ -30,17 +32,21 @@ def write(path: str | Path, content: str | bytes) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = beside(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def beside(path: Path) -> Path:
+    """Returns a hidden name beside `path` that nothing has; unlike those of tempfile, files there follow the umask."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
 
 
 @contextmanager
@@ -49,6 +55,7 @@ def folder(path: str | Path) -> Iterator[Path]:
 
     Of an older folder at that place, what its own run had written goes; files that somebody else put there stay.
 
+    >>> import tempfile
     >>> place = Path(tempfile.mkdtemp()) / "output"
     >>> with folder(place) as new:
     ...     write(new / "a.txt", "1")
@@ -60,16 +67,24 @@ def folder(path: str | Path) -> Iterator[Path]:
         raise ArtefactError(f"{path}: this is a file; name a folder for the output")
     path.parent.mkdir(parents=True, exist_ok=True)
     path = path.resolve()
-    new = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    new = beside(path)
     try:
-        os.chmod(new, 0o777 & ~_umask())
+        new.mkdir()
         yield new
         names = sorted(file.name for file in new.iterdir())
         write(new / CONTENTS, json.dumps(names, indent=1) + "\n")
         _exchange(new, path)
     except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
+        discard(new)
         raise
+
+
+def discard(folder: Path) -> None:
+    """Removes a folder that was not finished; pressing Ctrl-C again does not keep it."""
+    for _ in range(MOST_INTERRUPTIONS):
+        with suppress(KeyboardInterrupt):
+            shutil.rmtree(folder, ignore_errors=True)
+            return
 
 
 def read_json(path: Path, *, remedy: str) -> Any:
@@ -87,10 +102,10 @@ def _exchange(new: Path, path: Path) -> None:
         os.rename(new, path)
         return
     written = {*_contents(path), CONTENTS}
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    os.rename(path, old / path.name)
+    old = beside(path)
+    os.rename(path, old)
     os.rename(new, path)
-    for foreign in (old / path.name).iterdir():
+    for foreign in old.iterdir():
         if foreign.name not in written and not (path / foreign.name).exists():
             os.rename(foreign, path / foreign.name)
     shutil.rmtree(old, ignore_errors=True)
@@ -101,9 +116,3 @@ def _contents(path: Path) -> list[str]:
         return [str(name) for name in json.loads((path / CONTENTS).read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
         return []
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -99,6 +99,18 @@ def fit(frame: pl.DataFrame, roles: Roles, *, rare_level_rows: int, classes: tup
     return Preprocess(roles.target, classes, mean, scale, tuple(blocks))
 
 
+def unlearned(learned: Preprocess, roles: Roles) -> tuple[str, ...]:
+    """Returns, in sentences, which inputs the training rows taught nothing about, though other rows hold values.
+
+    >>> frame = pl.DataFrame({"size": [1.0, 2.0], "later": [None, None], "price": [1, 2]})
+    >>> roles = Roles(Column("price", "number"), (Column("size", "number"), Column("later", "number")), ())
+    >>> unlearned(fit(frame, roles, rare_level_rows=1), roles)
+    ("column 'later' has no value in the training rows; left out",)
+    """
+    gone = [column.name for column in roles.inputs if column.name not in learned.columns]
+    return tuple(f"column {name!r} has no value in the training rows; left out" for name in gone)
+
+
 def transform(learned: Preprocess, frame: pl.DataFrame) -> Matrix:
     """Returns the design matrix of shape (rows, features); raises `TableError` naming a column that the table lacks."""
     for name in learned.columns:

@@ -102,6 +102,10 @@ def run(main: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = 
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:  # a full disk, a folder that may not be written
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {where}{error.strerror or error}; nothing was written\n")
+        return REFUSED
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: nothing was written\n")
         return INTERRUPTED

@@ -230,7 +230,7 @@ def model_card(report: Report, *, asked: str | None, features: Sequence[str], pl
             "",
             *(markdown(line) + "  " for line in verdict(report).splitlines()),
             "",
-            "## What was decided about the data",
+            "## What was found and decided",
             "",
             *columns,
             "",

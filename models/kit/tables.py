@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -215,6 +216,10 @@ def _json_lines(path: Path, text: str) -> pl.DataFrame:
             raise TableError(f"{path}:{number}: not JSON: {error}; write one object a line") from None
         if not isinstance(row, dict):
             raise TableError(f"{path}:{number}: a JSON {type(row).__name__}; write one object a line")
+        if "\\ud" in line.lower() and not _writable(row):
+            raise TableError(
+                f"{path}:{number}: half a character (\\ud800 to \\udfff, alone); write it whole or remove it"
+            )
         rows.append(row)
     names = list(dict.fromkeys(name for row in rows for name in row))
     if not names:
@@ -224,11 +229,26 @@ def _json_lines(path: Path, text: str) -> pl.DataFrame:
     return pl.DataFrame([_series(name, [row.get(name) for row in rows]) for name in names])
 
 
+def _writable(row: dict[str, Any]) -> bool:
+    try:
+        return bool(json.dumps(row, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _float(number: float) -> float:
+    """Returns a number of any size as a float; one that is too large is infinite, and so no number to `cells`."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
 def _series(name: str, cells: list[Any]) -> pl.Series:
     """Returns one column: of one type where the cells agree, of text where they do not."""
     kinds = {type(cell) for cell in cells if cell is not None}
     if kinds <= {int, float}:
-        return pl.Series(name, [None if cell is None else float(cell) for cell in cells], dtype=pl.Float64)
+        return pl.Series(name, [None if cell is None else _float(cell) for cell in cells], dtype=pl.Float64)
     if kinds == {bool}:
         return pl.Series(name, cells, dtype=pl.Boolean)
     texts = [cell if cell is None or isinstance(cell, str) else json.dumps(cell) for cell in cells]

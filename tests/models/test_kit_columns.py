@@ -173,3 +173,35 @@ def test_group_and_unwanted_columns_are_left_out() -> None:
 )
 def test_numbers_in_text(text: str, mark: str, number: float | None) -> None:
     assert cells.numbers(pl.Series([text]), mark).to_list() == [number]
+
+
+@pytest.mark.parametrize(
+    ("sure", "rent", "said"),
+    [
+        (["40,5", "62,25"], 1100.0, "column 'rent': text read as numbers, with a decimal comma"),
+        (["40.5", "62.25"], 1.1, None),
+        (["40", "62"], 1.1, "with a decimal point: '1.100' is 1.1 and not 1100"),
+    ],
+    ids=["comma", "point", "no evidence"],
+)
+def test_numbers_that_either_mark_reads_follow_the_rest_of_the_table(
+    sure: list[str], rent: float, said: str | None
+) -> None:
+    frame = pl.DataFrame({"rent": ["950", "1.100"] * 20, "size": sure * 20, "town": ["a", "a", "b", "b"] * 10})
+    roles = columns.assign(frame, target="town", task="classification")
+    column = next(column for column in roles.inputs if column.name == "rent")
+    assert columns.target_values(frame, column)[1] == rent
+    about = [sentence for sentence in roles.decisions if "'rent'" in sentence]
+    assert about == [] if said is None else said in about[0]
+
+
+def test_thousands_are_told_by_an_example() -> None:
+    frame = pl.DataFrame({"sold": ["1,234", "980"] * 20, "x": range(5, 45)})
+    roles = columns.assign(frame, target="sold", task="regression")
+    assert roles.decisions[0].endswith("with a decimal point: '1,234' is 1234 and not 1.234")
+
+
+def test_a_class_of_few_rows_is_told() -> None:
+    frame = pl.DataFrame({"x": [7 * row % 41 for row in range(41)], "y": ["ok"] * 37 + ["fraud"] * 4})
+    roles = columns.assign(frame, target="y", task="classification")
+    assert any("only 4 rows of 'fraud'" in sentence for sentence in roles.decisions)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import tensor_core as tc
 from models.kit import files
 from models.kit.errors import ArtefactError
 
@@ -51,6 +52,19 @@ def test_new_run_replaces_its_own_files_and_no_others(tmp_path: Path) -> None:
         raise ValueError("no")
     assert (place / "notes.md").read_text() == "mine"
     assert [file.name for file in tmp_path.iterdir()] == ["output"]
+
+
+def test_files_and_folders_follow_the_umask(tmp_path: Path) -> None:
+    mask = os.umask(0o027)
+    try:
+        with files.folder(tmp_path / "output") as new:
+            files.write(new / "a.txt", "1")
+            tc.nn.save_safetensors({"w": tc.ones(2)}, new / "w.safetensors")
+    finally:
+        os.umask(mask)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "output").iterdir()}
+    assert modes == {"a.txt": 0o640, "w.safetensors": 0o640, files.CONTENTS: 0o640}
+    assert (tmp_path / "output").stat().st_mode & 0o777 == 0o750
 
 
 def test_file_in_the_way_is_refused(tmp_path: Path) -> None:

@@ -149,3 +149,12 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 def test_same_file_same_hash(tmp_path: Path) -> None:
     one, other = _file(tmp_path, b"a,b\n1,2\n", "1.csv"), _file(tmp_path, b"a,b\n1,3\n", "2.csv")
     assert tables.load(one).sha256 == tables.load(one).sha256 != tables.load(other).sha256
+
+
+def test_json_numbers_of_any_size_and_half_characters(tmp_path: Path) -> None:
+    file = tmp_path / "t.jsonl"
+    file.write_text(f'{{"a": 1{"0" * 400}, "b": 1}}\n{{"a": 2, "b": -1{"0" * 400}}}\n')
+    assert tables.read(file).rows() == [(float("inf"), 1.0), (2.0, float("-inf"))]
+    file.write_text('{"a": "\\ud83d\\ude00", "b": 1}\n{"a": "\\ud83d", "b": 2}\n')
+    with pytest.raises(TableError, match=r"t\.jsonl:2: half a character"):
+        tables.read(file)

@@ -149,12 +149,6 @@ def test_card_shows_the_question_literally(starter: tuple[Path, Run]) -> None:
     assert all(f"({plot.name})" in card for plot in (starter[0] / "output").glob("*.png"))
 
 
-def test_starters_own_tests_pass(starter: tuple[Path, Run]) -> None:
-    run = alone("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests", cwd=starter[0])
-    assert run.code == 0, run.out
-    assert " passed" in run.out
-
-
 def test_evaluate_finds_the_same(starter: tuple[Path, Run], capsys: pytest.CaptureFixture[str]) -> None:
     assert in_process(starter[0], "evaluate") == 0
     assert "The same as at the end of training." in capsys.readouterr().out
@@ -380,6 +374,25 @@ def test_adam_finds_what_lbfgs_finds(
         for folder in (tmp_path / "output", starter[0] / "output")
     )
     assert one == pytest.approx(other, abs=0.01)
+
+
+def test_what_the_training_rows_lack_and_what_cannot_be_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, path = catalog.find("regression/linear").folder, tmp_path / "config.yaml"
+    generator = np.random.default_rng(2)
+    x = generator.normal(0, 1, 200)
+    late = [None] * 165 + [1.5] * 35
+    visitors = generator.poisson(np.exp(0.2 + 1.2 * x))
+    pl.DataFrame({"t": np.arange(200) + 5, "x": x, "late": late, "visitors": visitors}).write_csv(tmp_path / "t.csv")
+    config.write(folder / "config.yaml", path, table="t.csv", target="visitors", time="t")
+    assert in_process(folder, "train", "--config", str(path), "--no-plots") in (0, 1)
+    shown = capsys.readouterr().out
+    assert "column 'late' has no value in the training rows; left out" in shown
+    with (tmp_path / "output" / "predictions.csv").open(newline="") as file:
+        negative = sum(float(record["predicted"]) < 0 for record in csv.DictReader(file))
+    assert negative > 1
+    assert f"{negative} of 40 test predictions are below 0, which the target never is" in shown
 
 
 def test_few_rows_keep_a_rare_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,6 +54,22 @@ def predict(net: tc.nn.Module, inputs: Vector, learned: Preprocess) -> Vector:
     return network.outputs(net, inputs)[:, 0] * learned.target_scale + learned.target_mean
 
 
+def below(predicted: Vector, known: Vector) -> tuple[str, ...]:
+    """Returns a sentence when predictions are negative and the target never is: a line knows no such limit.
+
+    >>> below(np.array([-1.0, 2.0]), known=np.array([0.0, 3.0]))
+    ('1 of 2 test predictions is below 0, which the target never is; raise such predictions to 0 before they are used',)
+    """
+    wrong = int((predicted < 0).sum())
+    if not wrong or known.min() < 0:
+        return ()
+    verb = "is" if wrong == 1 else "are"
+    return (
+        f"{wrong:,} of {predicted.size:,} test predictions {verb} below 0, which the target never is; "
+        "raise such predictions to 0 before they are used",
+    )
+
+
 def dummy(target: Vector, rows: int) -> Vector:
     """Returns what needs no model: the mean of the training rows, for each of `rows` rows.
 

@@ -55,7 +55,7 @@ def train(settings: model.Settings, given: argparse.Namespace, output: Path) -> 
         ours=report.Entry("tensor_core", ours, our_seconds),
         split=split.words,
         ended=run.ended,
-        decisions=data.decisions,
+        decisions=(*data.decisions, *preprocess.unlearned(learned, data.roles), *model.below(by_ours, target[known])),
         facts=report.facts(settings, data, split, learned.features),
     )
     network.save(net, output)
