@@ -27,7 +27,16 @@ def verdict(framing: Framing) -> str:
     """
     if framing.category is None:
         return f"Undecided. {framing.undecided}"
-    return f"{_title(framing.category)} · {framing.card.task} ({framing.probabilities[framing.category]:.0%})"
+    return f"{_title(framing.category)} · {framing.card.task} ({_percent(framing.probabilities[framing.category])})"
+
+
+def _percent(p: float) -> str:
+    """A probability as people read it; nothing is ever certain.
+
+    >>> _percent(0.714), _percent(0.9991)
+    ('71%', '>99%')
+    """
+    return ">99%" if p > 0.99 else f"{p:.0%}"
 
 
 def _title(category: str) -> str:
@@ -124,7 +133,9 @@ def _bars(framing: Framing, width: int, dim: Style) -> list[str]:
     shown["all others"] = 1 - sum(shown.values())
     longest = max(map(len, shown))
     full = min(BAR, width - longest - len("   100% "))
-    return [f"  {title:{longest}s} {p:4.0%} {dim('█' * round(p * full))}".rstrip() for title, p in shown.items()]
+    return [
+        f"  {title:{longest}s} {_percent(p):>4s} {dim('█' * round(p * full))}".rstrip() for title, p in shown.items()
+    ]
 
 
 def _questions(questions: Sequence[Asked], width: int) -> list[str]:
