@@ -134,7 +134,7 @@ def write_index() -> dict[str, Any]:
     from taxonomy.sources import read
 
     index = compile_index(read())
-    with contextlib.suppress(PermissionError):  # a read-only checkout works from memory
+    with contextlib.suppress(OSError):  # a read-only checkout works from memory
         with tempfile.NamedTemporaryFile(dir=FOLDER, suffix=".tmp", delete=False) as file:
             file.write(lay_out(index))
         os.chmod(file.name, 0o644)

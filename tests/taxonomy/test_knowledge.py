@@ -1,7 +1,9 @@
 """The knowledge base as a whole: complete, and true to its own examples."""
 
+import errno
 import json
 import os
+import tempfile
 
 import pytest
 
@@ -116,3 +118,11 @@ def test_a_rule_fires_once_and_quotes_the_text():
     fired = [found for found in read_text(load(), text).fired if "regression" in found.rule.points_to]
     assert len({found.rule.id for found in fired}) == len(fired)
     assert all(text[found.start : found.end] == found.quote for found in fired)
+
+
+def test_a_read_only_checkout_works_from_memory(monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+    assert knowledge_module.write_index()["hash"] == load().hash
