@@ -106,7 +106,7 @@ class Framing(NamedTuple):
             directory: the folder to make; it must not exist, or be empty.
             table: a file (CSV, TSV, Parquet, JSON lines) or a data frame; without one the project starts on the
                 template's own data.
-            target: the column to predict; without one the column that the description names, or the last.
+            target: the column to predict; without one the likeliest by description, name, values and place.
             template: a template id such as "regression/linear"; without one the template of the category.
 
         Raises:
@@ -181,9 +181,9 @@ def _card(
 
 
 def _unit(reading: Reading, category_id: str, category: Category, subtask: Subtask) -> str:
-    """The unit that the user named where a rule of this category caught it; else that of the sub-task or category."""
+    """The unit that the user named where a rule for this category caught it; else that of the sub-task or category."""
     for fired in reading.fired:
-        if category_id in fired.rule.points_to and "unit" in fired.captures:
+        if fired.rule.points_to.get(category_id, "against") != "against" and "unit" in fired.captures:
             return fired.captures["unit"].lower()
     return subtask.unit or category.unit
 

@@ -164,9 +164,8 @@ def _candidates(columns: Sequence[Column], ids: Collection[str], tokens: Tokens)
         column = columns[place]
         mine = parts[column.name]
         heard = [_heard(part, said) / shared[part] for part in mine] or [0.0]
-        value = heard[-1] + sum(heard[:-1]) / len(
-            heard
-        )  # the last word is what a name is about: a SalePrice is a price
+        # The last word is what a name is about: a SalePrice is a price.
+        value = heard[-1] + sum(heard[:-1]) / len(heard)
         fits = column.kind == "number" if wanted == "amount" else 1 < column.distinct <= MOST_CLASSES
         unfit = column.kind in ("constant", "empty", "date") or (column.kind == "text" and not writing)
         value += _NAMED * bool(_TARGET & set(mine)) + _LAST * (place == len(columns) - 1)

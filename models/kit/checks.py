@@ -33,10 +33,8 @@ __all__ = [
 
 @pytest.fixture(scope="module")
 def project(request: pytest.FixtureRequest) -> Path:
-    """The folder whose programs are tested, first on the path of modules."""
-    folder = Path(str(request.path)).parents[1]
-    sys.path.insert(0, str(folder))
-    return folder
+    """The folder whose programs are tested; its test_starter.py has put it on the path of modules."""
+    return Path(str(request.path)).parents[1]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,11 @@ import pytest
 
 import advisor
 from advisor.errors import UsageError
+from advisor.evidence import from_reading
+from advisor.framing import build
+from advisor.posterior import weigh
 from taxonomy.knowledge import load
+from taxonomy.reading import read_text
 
 SURGERY = "How many hours will this surgery take?"
 
@@ -185,3 +189,15 @@ def test_what_is_negated_does_not_count():
 
 def test_taxonomy_names_every_category():
     assert list(advisor.taxonomy()) == list(advisor.frame("hello").probabilities)
+
+
+def test_a_unit_comes_from_a_rule_that_speaks_for_the_category():
+    knowledge = load()
+    reading = read_text(knowledge, SURGERY)
+    against = [
+        fired._replace(rule=fired.rule._replace(points_to={"regression": "against"}), captures={"unit": "wrong"})
+        for fired in reading.fired
+    ]
+    posterior = weigh(from_reading(reading), list(knowledge.categories))
+    framing = build(SURGERY, knowledge, reading._replace(fired=(*against, *reading.fired)), posterior)
+    assert framing.card.unit == "hours"

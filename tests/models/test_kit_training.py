@@ -1,5 +1,7 @@
 """The training loop: where it ends, why, and what it leaves behind."""
 
+import io
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -98,3 +100,16 @@ def test_saved_network_is_the_same_network(tmp_path_factory: pytest.TempPathFact
     (folder / network.WEIGHTS).unlink()
     with pytest.raises(network.ArtefactError, match="no such file"):
         network.load(folder, inputs=INPUTS, outputs=3)
+
+
+@pytest.mark.parametrize(("terminal", "ci", "shown"), [(True, "", True), (False, "", False), (True, "true", False)])
+def test_progress_is_shown_on_a_terminal_where_somebody_watches(monkeypatch, terminal, ci, shown):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with training._bar(3, "epoch") as bar:
+        bar.update(3)
+    assert ("training" in sys.stderr.getvalue()) == shown
