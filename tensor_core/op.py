@@ -22,8 +22,10 @@ from tensor_core.view import View
 
 _P = ParamSpec("_P")
 _Rule = Callable[..., Array | None]
-_Adapted = Callable[[Array, Sequence[Any], Place], Array | None]  # a rule given the gradient, what was saved, the place
+_Adapted = Callable[[Array, Sequence[Any], Any], Any]  # a rule given the gradient, what was saved, the place
+_Joint = tuple[str, _Rule]  # the names of several parameters, and the one rule that gives all their gradients
 _SHAPE = -1  # stands for the shape of the rule's own input among the positions of saved values
+_WANTED = -2  # stands there for which of a joint rule's gradients are asked for
 _CACHED_SCALARS = 1024  # numbers
 _CACHED_TYPES = (torch.float32, torch.float64)
 _KERNEL_ERRORS = (RuntimeError, TypeError, ValueError, IndexError)
@@ -33,7 +35,9 @@ _handle = Tensor.handle
 class Op:
     """A declared op: its kernel, its parameters, its rules, and what each set of wanted gradients must save."""
 
-    def __init__(self, kernel: Callable[..., Any], rules: dict[str, _Rule]) -> None:
+    def __init__(
+        self, kernel: Callable[..., Any], rules: dict[str, _Rule], joint: _Joint | None = None, extras: str = ""
+    ) -> None:
         """Check the rules' names against the kernel's."""
         code = kernel.__code__
         self.name = kernel.__name__
@@ -41,34 +45,39 @@ class Op:
         self.parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self.defaults = (kernel.__defaults__ or ()) + tuple((kernel.__kwdefaults__ or {}).values())
         self.required = len(self.parameters) - len(self.defaults)
-        positions = {**{p: i for i, p in enumerate(self.parameters)}, "out": len(self.parameters), "shape": _SHAPE}
-        needs: list[tuple[int, ...]] = []
-        self.rules: list[_Adapted | None] = []
-        for parameter in self.parameters:
-            rule = rules.pop(parameter, None)
-            if rule is None:
-                needs.append(())
-                self.rules.append(None)
-                continue
-            names = rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
-            unknown = [n for n in names if n not in positions]
-            if unknown:
-                raise TypeError(
-                    f"op {self.name}: the rule for {parameter} asks for {unknown[0]}, not one of {[*positions]}"
-                )
-            needs.append(tuple(positions[n] for n in names))
-            self.rules.append(_adapt(rule, needs[-1]))
-        if rules:
-            raise TypeError(f"op {self.name}: a rule is for {min(rules)}, not one of {self.parameters}")
-        count = len(self.parameters)
+        self.extras = tuple(extras.split())
+        results = (*self.parameters, "out", *self.extras)
+        positions = {**{p: i for i, p in enumerate(results)}, "shape": _SHAPE, "wanted": _WANTED}
+        self.joint = None if joint is None else (tuple(self.parameters.index(p) for p in joint[0].split()), joint[1])
+        needs: list[tuple[int, ...]] = [() for _ in self.parameters]
+        self.rules: list[_Adapted | None] = [None for _ in self.parameters]
+        for names, rule in [*rules.items(), *([joint] if joint else [])]:
+            asked = rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
+            for name in (*names.split(), *asked):
+                if name not in (positions if name in asked else self.parameters):
+                    raise TypeError(
+                        f"op {self.name}: the rule for {names} asks for {name}, not one of {[*positions]}"
+                        if name in asked
+                        else f"op {self.name}: a rule is for {name}, not one of {self.parameters}"
+                    )
+            for name in names.split():
+                needs[self.parameters.index(name)] = tuple(positions[n] for n in asked)
+                self.rules[self.parameters.index(name)] = _adapt(rule, needs[self.parameters.index(name)])
         self.differentiable = tuple((1 << bit, i) for bit, i in enumerate(i for i, r in enumerate(self.rules) if r))
         self.plans = [
-            tuple(any(mask & bit and i in needs[j] for bit, j in self.differentiable) for i in range(count + 1))
+            tuple(any(mask & bit and i in needs[j] for bit, j in self.differentiable) for i in range(len(results)))
             for mask in range(1 << len(self.differentiable))
         ]
 
     def gradients(self, grad: Array, places: Sequence[Place | None], values: Sequence[Any]) -> Sequence[Array | None]:
-        """One gradient for each place, by its rule."""
+        """One gradient for each place, by its rule, or by the one rule for several."""
+        if self.joint is not None:
+            found: list[Array | None] = [None for _ in places]
+            order, _ = self.joint
+            wanted = [places[i] is not None for i in order]
+            for i, flow in zip(order, self.rules[order[0]](grad, values, wanted), strict=True):  # type: ignore[misc]
+                found[i] = flow
+            return found
         rules = self.rules
         return [
             None if place is None or rule is None else rule(grad, values, place)
@@ -103,6 +112,7 @@ class Op:
         memories: Sequence[Memory | None],
         out: torch.Tensor,
         out_memory: Memory,
+        extras: Sequence[Any] = (),
     ) -> Node | None:
         """The node that records this op, or None where no gradient is wanted; tensors no rule needs are not saved."""
         mask = 0
@@ -121,10 +131,11 @@ class Op:
                 raw if keep or not isinstance(raw, torch.Tensor) else None
                 for raw, keep in zip(raws, plan, strict=False)
             ],
-            out if plan[-1] else None,
+            out if plan[len(raws)] else None,
+            *extras,
         )
         kept = [memory if keep else None for memory, keep in zip(memories, plan, strict=False)]
-        node.memories = (*kept, out_memory if plan[-1] else None) if any(plan) else ()
+        node.memories = (*kept, out_memory if plan[len(raws)] else None) if any(plan) else ()
         node.shape = out.shape
         node.dtype = out.dtype
         node.hooks = None
@@ -132,17 +143,25 @@ class Op:
 
 
 def op(
-    *, in_place: Callable[..., Any] | None = None, view: bool = False, **rules: _Rule
+    *,
+    in_place: Callable[..., Any] | None = None,
+    view: bool = False,
+    joint: _Joint | None = None,
+    extras: str = "",
+    **rules: _Rule,
 ) -> Callable[[Callable[_P, Any]], Callable[_P, Tensor]]:
     """Declare an op: the decorated kernel becomes a function on tensors that records itself.
 
     `in_place` is the kernel that writes into its first argument, published under the name with `_` behind it. A `view`
-    shares memory with its first argument. Without rules nothing is recorded.
+    shares memory with its first argument. Without rules nothing is recorded. A `joint` rule gives the gradients of the
+    inputs it names together, where one kernel makes them all. `extras` names what the kernel returns behind its result
+    for rules to use; to a rule that records itself they are constants.
     """
 
     def declare(kernel: Callable[_P, Any]) -> Callable[_P, Tensor]:
-        declared = Op(kernel, rules)
-        make = _view if view else _WRAPPERS.get(declared.parameters, _general)
+        declared = Op(kernel, rules, joint, extras)
+        plain = _general if joint or extras else _WRAPPERS.get(declared.parameters, _general)
+        make = _view if view else plain
         call = functools.wraps(kernel)(make(declared))
         call.op = declared  # type: ignore[attr-defined]
         if in_place is not None:
@@ -279,17 +298,20 @@ def _general(op: Op) -> Callable[..., Any]:
         traced = [isinstance(a, Traced) for a in args]
         raws = [a.raw if t else a for a, t in zip(args, traced, strict=False)]
         if True not in traced:
-            return kernel(*raws)
+            return kernel(*raws)[0] if op.extras else kernel(*raws)
         try:
             made = kernel(*raws)
         except _KERNEL_ERRORS as error:
             raise _explained(op, error, raws) from None
+        extras: Sequence[Any] = ()
+        if op.extras:
+            made, *extras = made
         memory = Memory()
         if not recorded or not is_grad_enabled():
             return _handle(made, None, memory)
         places = tuple([a.place if t else None for a, t in zip(args, traced, strict=False)])
         memories = [a.memory if t else None for a, t in zip(args, traced, strict=False)]
-        return _handle(made, op.node(places, raws, memories, made, memory), memory)
+        return _handle(made, op.node(places, raws, memories, made, memory, extras), memory)
 
     return call
 
@@ -359,7 +381,9 @@ _WRAPPERS = {("input",): _unary, ("input", "other"): _binary}
 
 
 def _adapt(rule: _Rule, needs: tuple[int, ...]) -> _Adapted:
-    """The rule as a function of the gradient, the saved values and the input's place."""
+    """The rule as a function of the gradient, the saved values and the input's place (a joint one: what is wanted)."""
+    if _WANTED in needs:
+        return lambda grad, values, wanted: rule(grad, *[wanted if i == _WANTED else values[i] for i in needs])
     if _SHAPE in needs:
         return lambda grad, values, place: rule(grad, *[place.shape if i == _SHAPE else values[i] for i in needs])
     if not needs:

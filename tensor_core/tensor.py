@@ -1,7 +1,7 @@
 """The tensor: a handle on raw memory, and what can be asked of it. Ops attach their methods in `tensor_core.ops`."""
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -336,6 +336,17 @@ def grad(
             )
         answers.append(answer if answer is None or isinstance(answer, Tensor) else Tensor.handle(answer))
     return tuple(answers)
+
+
+def recorded_gradients(
+    function: Callable[..., Tensor], inputs: Sequence[Any], wanted: Sequence[bool], cotangent: Tensor
+) -> list[Tensor | None]:
+    """The gradient of each wanted input of `function`, recorded, so that it can be derived again."""
+    # Aliases, because one input may have been computed from another.
+    aliases = [x.view(x.shape) if w else x for x, w in zip(inputs, wanted, strict=True)]
+    asked = [alias for alias, w in zip(aliases, wanted, strict=True) if w]
+    flows = iter(grad(function(*aliases), asked, cotangent, create_graph=True, allow_unused=True))
+    return [next(flows) if w else None for w in wanted]
 
 
 def _walk(

@@ -12,6 +12,8 @@ from tensor_core.tensor import Tensor
 
 _ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
 
+_CUBIC, _ROOT = 0.044715, math.sqrt(2 / math.pi)  # of gelu's approximation
+
 
 @op(input=lambda grad, out: grad * out, in_place=torch.Tensor.exp_)
 def exp(input: Array) -> Array:
@@ -159,30 +161,37 @@ def erf(input: Array) -> Array:
     return torch.erf(input)
 
 
-def _bell(x: Array) -> Array:
-    """The density of the standard normal distribution."""
-    return (x * x / -2).exp() / math.sqrt(2 * math.pi)
+def _gelu_slope(grad: Array, input: Array, approximate: str) -> Array:
+    return _gelu_backward(grad, input, approximate)
 
 
-def _gelu_slope(grad: Array, other: Array) -> Array:
-    return _gelu_backward(grad, other)
+def _gelu_bend(grad: Array, input: Array, other: Array, approximate: str) -> Array:
+    """The gradient of gelu's slope at `other`."""
+    square = other * other
+    if approximate == "none":
+        bell = (square / -2).exp() / math.sqrt(2 * math.pi)  # the density of the standard normal distribution
+        return grad * input * bell * (2 - square)
+    inner, first = _gelu_inner(other, square), (square * (3 * _CUBIC) + 1) * _ROOT
+    bent = other * (_ROOT * 3 * _CUBIC) * other + first - other * inner.tanh() * first * first
+    return grad * input * (1 - inner.tanh() * inner.tanh()) * bent
 
 
 @op(
-    input=_gelu_slope,
-    other=lambda grad, input, other: grad * input * _bell(other) * (2 - other * other),
+    input=lambda grad, other, approximate: _gelu_slope(grad, other, approximate),
+    other=_gelu_bend,
 )
-def _gelu_backward(input: Array, other: Array) -> Array:
+def _gelu_backward(input: Array, other: Array, approximate: str) -> Array:
     """`input` times the slope of gelu at `other`."""
-    return _ATEN.gelu_backward.default(input, other)
+    return _ATEN.gelu_backward.default(input, other, approximate=approximate)
 
 
-@op(input=lambda grad, input: _gelu_backward(grad, input))
-def _gelu(input: Array) -> Array:
-    return torch.nn.functional.gelu(input)
+def _gelu_inner(x: Array, square: Array) -> Array:
+    """What Hendrycks and Gimpel take the tanh of."""
+    return x * (square * _CUBIC + 1) * _ROOT
 
 
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+@op(input=_gelu_slope)
+def gelu(input: Array, approximate: str = "none") -> Array:
     """`input` times the probability that a standard normal number is smaller (Hendrycks and Gimpel 2016, eq. 1 and 2).
 
     `approximate="tanh"` uses the paper's approximation.
@@ -190,12 +199,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     >>> gelu(tensor([-1.0, 0.0, 1.0]))
     tensor([-0.1587,  0.0000,  0.8413])
     """
-    if approximate == "none":
-        return _gelu(input)
-    if approximate != "tanh":
-        raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
-    inner = (input + input * input * input * 0.044715) * math.sqrt(2 / math.pi)
-    return input * (tanh(inner) + 1) * 0.5
+    return torch.nn.functional.gelu(input, approximate=approximate)
 
 
 def _softplus_slope(grad: Array, input: Array) -> Array:

@@ -10,6 +10,7 @@ from tensor_core.op import op
 from tensor_core.ops.elementwise import sqrt as _sqrt
 from tensor_core.tensor import Tensor
 
+_ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
 _Dims = int | tuple[int, ...] | list[int] | None
 
 
@@ -172,7 +173,22 @@ def logsumexp(input: Array, dim: int | tuple[int, ...] | list[int], keepdim: boo
     return torch.logsumexp(input, dim, keepdim)
 
 
-@op(input=lambda grad, out, dim: out * (grad - (grad * out).sum(dim, keepdim=True)))
+@op(
+    input=lambda grad, other, dim: _softmax_slope(grad, other, dim),
+    other=lambda grad, input, other, dim: (
+        grad * (input - (input * other).sum(dim, True)) - input * (grad * other).sum(dim, True)
+    ),
+)
+def _softmax_backward(input: Array, other: Array, dim: int) -> Array:
+    """`other` times what `input` is above its mean weighted by `other`, in one kernel."""
+    return _ATEN._softmax_backward_data(input, other, dim, input.dtype)
+
+
+def _softmax_slope(grad: Array, out: Array, dim: int) -> Array:
+    return _softmax_backward(grad, out, dim)
+
+
+@op(input=_softmax_slope)
 def softmax(input: Array, dim: int) -> Array:
     """Exponentials along `dim`, divided by their sum.
 
@@ -182,7 +198,16 @@ def softmax(input: Array, dim: int) -> Array:
     return torch.softmax(input, dim)
 
 
-@op(input=lambda grad, out, dim: grad - out.exp() * grad.sum(dim, keepdim=True))
+@op(
+    input=lambda grad, other, dim: grad - (grad * other.exp()).sum(dim, True),
+    other=lambda grad, input, other, dim: (grad * other.exp() * input.sum(dim, True)).neg(),
+)
+def _log_softmax_backward(input: Array, other: Array, dim: int) -> Array:
+    """`input` less its sum times the exponential of `other`, in one kernel."""
+    return _ATEN._log_softmax_backward_data(input, other, dim, input.dtype)
+
+
+@op(input=lambda grad, out, dim: _log_softmax_backward(grad, out, dim))
 def log_softmax(input: Array, dim: int) -> Array:
     """The logarithm of the softmax along `dim`, without overflow.
 

@@ -261,6 +261,16 @@ CASES: list[Case] = [
     case("cross_entropy", lambda m, x: m.cross_entropy(x, ints(m, [2, 1], [0, 1])), (2, 3, 2)),
     case("cross_entropy", lambda m, x, y: m.cross_entropy(x, y, weights(m), label_smoothing=0.1), (2, 3), (2, 3)),
     case("cross_entropy", lambda m, x, y: m.cross_entropy(x, y.softmax(1), reduction="none"), (2, 3, 2), (2, 3, 2)),
+    # attention
+    case("embedding", lambda m, x: m.embedding(ints(m, [1, 2], [3, 1]), x, padding_idx=0), (4, 3)),
+    case("embedding", lambda m, x, y: m.embedding(ints(m, 0, 0), x * x) * y, (4, 3), (2, 3)),
+    case("layer_norm", lambda m, x, w, b: m.layer_norm(x, (4,), w, b), (2, 3, 4), (4,), (4,)),
+    case("layer_norm", lambda m, x: m.layer_norm(x, (3, 4), eps=0.1), (2, 3, 4)),
+    *[
+        case("scaled_dot_product_attention", lambda m, q, k, v, f=f: attend(m, q, k, v, f), q, k, k)
+        for q, k in (((2, 3, 5, 4), (2, 3, 6, 4)), ((5, 4), (6, 4)), ((2, 3, 0, 4), (2, 3, 6, 4)))
+        for f in ("plain", "causal", "mask", "bias", "scale")
+    ],
     case("dropout", lambda m, x: m.dropout(seeded(m, x), 0.3, training=True), (20, 3)),
     case("dropout", lambda m, x: m.dropout(x, 1.0, training=True) + m.dropout(x, 0.5, training=False), (2, 3)),
 ]  # fmt: skip
@@ -269,6 +279,17 @@ CASES: list[Case] = [
 def put(x: Any, key: Any, value: Any) -> Any:
     x[key] = value
     return x
+
+
+def attend(m: Any, q: Any, k: Any, v: Any, form: str) -> Any:
+    """Attention in each of its forms; torch's fused kernels have no second derivative, its formula has."""
+    bias = m.linspace(-1, 1, q.shape[-2] * k.shape[-2], dtype=m.float64).reshape(q.shape[-2], k.shape[-2])
+    options: dict[str, dict[str, Any]] = {
+        "plain": {}, "causal": {"is_causal": True}, "mask": {"attn_mask": bias.abs() < 0.9},
+        "bias": {"attn_mask": bias}, "scale": {"scale": 0.3},
+    }  # fmt: skip
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        return m.scaled_dot_product_attention(q, k, v, **options[form])
 
 
 def seeded(m: Any, x: Any) -> Any:
