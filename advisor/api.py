@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from advisor import description as descriptions
-from advisor import evidence, framing, posterior
+from advisor import evidence, framing
+from advisor.decision import Said, decide
 from advisor.errors import UsageError
 from advisor.framing import Framing
 from taxonomy.knowledge import load
@@ -13,7 +14,12 @@ from taxonomy.schema import Category
 
 
 def frame(
-    text: str, *, table: Any = None, target: str | None = None, answers: Mapping[str, str] | None = None
+    text: str,
+    *,
+    table: Any = None,
+    target: str | None = None,
+    answers: Mapping[str, str] | None = None,
+    encoder: bool = True,
 ) -> Framing:
     """Which task `text` describes, why, and what to do about it.
 
@@ -22,6 +28,7 @@ def frame(
         table: a file (CSV, TSV, Parquet, JSON lines) or any data frame; its columns name the target.
         target: the column of `table` to predict; without one it is looked for.
         answers: question id -> answer id, for questions that an earlier framing asked.
+        encoder: whether the sentence encoder is asked where the rules are not sure.
 
     Raises:
         InputRefused: the text, table or target cannot be used; says why.
@@ -38,25 +45,34 @@ def frame(
         raise UsageError("a target column was named, but no table was given; pass table= as well")
     knowledge = load()
     reading = read_text(knowledge, text)
-    pieces = [*evidence.from_reading(reading), *evidence.from_answers(knowledge, answers or {})]
-    weighed = posterior.weigh(pieces, list(knowledge.categories))
+    said = Said(text, evidence.from_reading(knowledge, reading), evidence.from_answers(knowledge, answers or {}))
+    (decision,) = decide(knowledge, [said], encoder=encoder)
     if table is None:
-        return framing.build(text, knowledge, reading, weighed, answers=answers)
+        return framing.build(text, knowledge, reading, decision, answers=answers)
     from advisor.profile import profile
 
     seen = profile(table, description=text, target=target)
-    return framing.build(text, knowledge, reading, weighed, profile=seen, target=seen.target, answers=answers)
+    return framing.build(text, knowledge, reading, decision, profile=seen, target=seen.target, answers=answers)
 
 
-def frame_many(texts: Iterable[str]) -> list[Framing]:
-    """The framing of each text, in order.
+def frame_many(texts: Iterable[str], *, encoder: bool = True) -> list[Framing]:
+    """The framing of each text, in order; quicker than one call a text, for the encoder reads many together.
 
     >>> [f.category for f in frame_many(["How many hours will it take?", "hello"])]
     ['regression', None]
     """
     if isinstance(texts, str):
         raise UsageError("frame_many takes several texts, not one; pass a list, or call frame")
-    return [frame(text) for text in texts]
+    knowledge = load()
+    described = [descriptions.check(text) for text in texts]
+    readings = [read_text(knowledge, text) for text in described]
+    said = [
+        Said(text, evidence.from_reading(knowledge, reading)) for text, reading in zip(described, readings, strict=True)
+    ]
+    return [
+        framing.build(text, knowledge, reading, decision)
+        for text, reading, decision in zip(described, readings, decide(knowledge, said, encoder=encoder), strict=True)
+    ]
 
 
 def taxonomy() -> dict[str, Category]:

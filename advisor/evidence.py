@@ -1,6 +1,6 @@
 """Evidence: each thing that speaks for or against a category, and where it stands in the user's words."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from advisor.errors import UsageError
@@ -15,11 +15,12 @@ Source = Literal["text", "table", "answer", "case"]
 
 
 class Evidence(NamedTuple):
-    """One rule or answer that speaks about one category.
+    """One rule, answer, fact of a table, clause or worked case that speaks about one category.
 
     `start` and `end` are offsets of `quote` in the description, in Unicode code points, end exclusive; both are None
-    when the source is not the text. `weight` is what the evidence adds to the category's log-odds (0 until the
-    posterior has weighed it). With a `subtask` it decides only among the sub-tasks of its category.
+    when no words of the description are quoted. `weight` is what the evidence adds to the category's log-odds; where
+    the strength is all that is known it is 0 until the posterior has weighed it. With a `subtask` it decides only
+    among the sub-tasks of its category.
     """
 
     source: Source
@@ -35,30 +36,35 @@ class Evidence(NamedTuple):
     reference: str
 
 
-def from_reading(reading: Reading) -> list[Evidence]:
-    """The evidence of a text: one piece for each category and sub-task that a fired rule points to."""
-    found = []
-    for fired in reading.fired:
-        rule = fired.rule
-        for target, strength in (*rule.points_to.items(), *rule.subtasks.items()):
-            category, _, subtask = target.partition("/")
-            because = rule.because.replace("{quote}", fired.quote)
-            found.append(
-                Evidence(
+def from_reading(knowledge: Knowledge, reading: Reading) -> list[Evidence]:
+    """The evidence of a text: one piece for each category and sub-task that a fired rule points to.
+
+    The weights are those fitted to the worked cases; a rule that is newer than the fit has only its words.
+    """
+    return list(_fired(knowledge, reading))
+
+
+def _fired(knowledge: Knowledge, reading: Reading) -> Iterator[Evidence]:
+    for rule, quote, start, end, _ in reading.fired:
+        weights = knowledge.weights.get(rule.id, {})
+        because = rule.because.replace("{quote}", quote)
+        for pointing in (rule.points_to, rule.subtasks):
+            for target, strength in pointing.items():
+                category, _, subtask = target.partition("/")
+                weight = weights.get(target, 0.0)
+                yield Evidence(
                     "text",
                     category,
                     subtask or None,
                     strength,
-                    0.0,
-                    fired.quote,
-                    fired.start,
-                    fired.end,
+                    weight,
+                    quote,
+                    start,
+                    end,
                     rule.id,
                     because,
                     rule.source,
                 )
-            )
-    return found
 
 
 def from_answers(knowledge: Knowledge, answers: Mapping[str, str]) -> list[Evidence]:
@@ -77,22 +83,22 @@ def from_answers(knowledge: Knowledge, answers: Mapping[str, str]) -> list[Evide
         answer = question.answers.get(answer_id)
         if answer is None:
             raise unknown(f"answer to {question_id}", answer_id, question.answers)
+        because = f"You answered “{answer.text}” to “{question.text}”"
         for target, strength in (*answer.points_to.items(), *answer.subtasks.items()):
             category, _, subtask = target.partition("/")
-            because = f"You answered “{answer.text}” to “{question.text}”"
             found.append(
                 Evidence(
-                    "answer",
-                    category,
-                    subtask or None,
-                    strength,
-                    0.0,
-                    answer.text,
-                    None,
-                    None,
-                    question_id,
-                    because,
-                    question.why,
+                    source="answer",
+                    category=category,
+                    subtask=subtask or None,
+                    strength=strength,
+                    weight=0.0,
+                    quote=answer.text,
+                    start=None,
+                    end=None,
+                    rule=question_id,
+                    because=because,
+                    reference=question.why,
                 )
             )
     return found

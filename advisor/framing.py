@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor import questions as questions_module
+from advisor.decision import Decision
 from advisor.evidence import Evidence
 from advisor.posterior import Posterior, choose_subtask
 from advisor.questions import Asked
@@ -130,17 +131,19 @@ def build(
     description: str,
     knowledge: Knowledge,
     reading: Reading,
-    posterior: Posterior,
+    decision: Decision,
     *,
     profile: "Profile | None" = None,
     target: str | tuple[str, ...] | None = None,
     answers: Mapping[str, str] | None = None,
 ) -> Framing:
-    """The framing that follows from a posterior."""
+    """The framing that follows from a decision."""
+    posterior = decision.posterior
     category = posterior.category
     subtask = None
     if category is not None:
-        subtask = choose_subtask(posterior.evidence, category, knowledge.categories[category].default_subtask)
+        default = knowledge.categories[category].default_subtask
+        subtask = choose_subtask(posterior.evidence, category, default, logits=decision.subtask_logits)
     return Framing(
         description=description,
         category=category,

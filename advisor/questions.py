@@ -9,7 +9,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from advisor.posterior import LOG_ODDS
+from advisor.posterior import ANSWER_LOG_ODDS
 from taxonomy.knowledge import Knowledge
 from taxonomy.schema import Question
 
@@ -63,7 +63,7 @@ def expected_information(question: Question, probabilities: Mapping[str, float])
     return _entropy(probabilities.values()) - remaining
 
 
-_ODDS: dict[str | None, float] = {None: 1.0, **{word: math.exp(value) for word, value in LOG_ODDS.items()}}
+_ODDS: dict[str | None, float] = {None: 1.0, **{word: math.exp(value) for word, value in ANSWER_LOG_ODDS.items()}}
 _KNOWN: dict[tuple[str, tuple[str, ...]], tuple[Question, list[list[float]]]] = {}
 
 

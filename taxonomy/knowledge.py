@@ -1,6 +1,6 @@
 """What a running program knows: the compiled index, loaded once.
 
-`python -m taxonomy compile` writes taxonomy/index.json from the YAML; building the package does the same. In a
+`python -m taxonomy compile` writes taxonomy/index.json from the YAML and the fitted weights; building the package does the same. In a
 checkout, where the YAML stands beside it, an index older than a YAML file is made again on the spot. A wheel holds
 the index alone. The index is JSON, laid out so that nothing is read before it is asked for (packing.py).
 """
@@ -18,10 +18,11 @@ from taxonomy.schema import Answer, Category, Pitfall, Question, Rule, Subtask
 if TYPE_CHECKING:
     from taxonomy.sources import Sources
 
-SCHEMA = 2
+SCHEMA = 3
 FOLDER = os.path.dirname(os.path.abspath(__file__))  # os.path: pathlib costs a cold start 4 ms
 INDEX = os.path.join(FOLDER, "index.json")
 
+_SOURCES = (".yaml", ".py", ".json")
 WHEN, UNLESS, PITFALL = "when:", "unless:", "pitfall:"  # prefixes of the owners of phrases
 
 
@@ -60,6 +61,7 @@ class Knowledge(NamedTuple):
     pitfalls: Records[Pitfall]
     asked: Records[list[str]]  # category -> questions that tell it from its neighbours; "" -> that tell all apart
     always: Records[list[str]]  # category or category/subtask -> pitfalls that are always worth saying there
+    weights: Records[dict[str, float]]  # rule -> category or category/subtask -> log-odds; fitted, see weights.json
 
 
 def compile_index(sources: "Sources") -> dict[str, Any]:
@@ -102,6 +104,7 @@ def compile_index(sources: "Sources") -> dict[str, Any]:
             **{name: [question.id for question in folder.questions] for name, folder in sources.folders.items()},
         },
         "always": always,
+        "weights": sources.weights,
         "phrases": compile_phrases(owners, sources.lexicon),
     }
     digest = hashlib.sha256(lay_out(index)).hexdigest()
@@ -133,7 +136,7 @@ def write_index() -> dict[str, Any]:
 
     from taxonomy.sources import read
 
-    index = compile_index(read())
+    index = compile_index(read(cases=False))
     with contextlib.suppress(OSError):  # a read-only checkout works from memory
         with tempfile.NamedTemporaryFile(dir=FOLDER, suffix=".tmp", delete=False) as file:
             file.write(lay_out(index))
@@ -157,7 +160,7 @@ def _is_stale() -> bool:
         folders = [entry.path for entry in entries if entry.is_dir() and not entry.name.startswith("_")]
     for folder in (FOLDER, *folders):
         with os.scandir(folder) as entries:
-            if any(entry.name.endswith((".yaml", ".py")) and entry.stat().st_mtime_ns > made for entry in entries):
+            if any(entry.name.endswith(_SOURCES) and entry.stat().st_mtime_ns > made for entry in entries):
                 return True
     return False
 
@@ -195,6 +198,7 @@ def from_bytes(data: bytes | mmap.mmap) -> Knowledge:
         pitfalls=Records(index, "pitfalls", lambda fields: Pitfall(**fields)),
         asked=Records(index, "asked", list),
         always=Records(index, "always", list),
+        weights=Records(index, "weights", dict),
     )
 
 

@@ -104,6 +104,14 @@ class Case(NamedTuple):
     text: str
     subtask: str
     accept: tuple[str, ...] = ()  # other categories that an expert would accept
+    batch: str = ""  # who wrote it: whole batches are held out, so that figures are about strangers
+
+
+class Vague(NamedTuple):
+    """A text that says too little: no expert could name the task, so the advisor must ask."""
+
+    text: str
+    batch: str = ""
 
 
 class Negation(NamedTuple):

@@ -4,6 +4,7 @@ Development time only: a running program loads the compiled index (knowledge.py)
 """
 
 import difflib
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
@@ -12,7 +13,7 @@ import pydantic
 import yaml
 
 from taxonomy.phrases import Lexicon, PhraseError, rows
-from taxonomy.schema import Case, Category, Negation, Pitfall, Question, Rule, Scope, Strength
+from taxonomy.schema import Case, Category, Negation, Pitfall, Question, Rule, Scope, Strength, Vague
 
 ROOT = Path(__file__).parent
 T = TypeVar("T")
@@ -40,6 +41,8 @@ class Sources(NamedTuple):
     negation: Negation
     questions: tuple[Question, ...]
     pitfalls: tuple[Pitfall, ...]
+    vague: tuple[Vague, ...]  # texts that say too little
+    weights: dict[str, dict[str, float]]  # generated: what was fitted to the cases, see advisor.train
 
 
 class _File(NamedTuple):
@@ -61,8 +64,12 @@ def files(root: Path = ROOT) -> list[Path]:
     return sorted([*root.glob("*.yaml"), *root.glob("*/*.yaml")])
 
 
-def read(root: Path = ROOT) -> Sources:
+def read(root: Path = ROOT, *, cases: bool = True) -> Sources:
     """The knowledge base under `root`, checked.
+
+    Args:
+        root: the folder that holds the categories' folders.
+        cases: whether the worked cases are read; a program that frames texts needs none.
 
     Raises:
         KnowledgeError: every mistake found, one a line.
@@ -73,6 +80,7 @@ def read(root: Path = ROOT) -> Sources:
     negation = _checked(_read(root / "negation.yaml", name, mistakes), Negation, mistakes)
     shared_questions = _records(root / "questions.yaml", name, Question, mistakes)
     shared_pitfalls = _records(root / "pitfalls.yaml", name, Pitfall, mistakes)
+    vague = _records(root / "vague.yaml", name, Vague, mistakes) if cases else []
     folders, records = {}, list[tuple[str, Any]]([*shared_questions, *shared_pitfalls])
     for path in sorted(root.glob("*/category.yaml")):
         folder = path.parent
@@ -81,17 +89,24 @@ def read(root: Path = ROOT) -> Sources:
         rules = _records(folder / "rules.yaml", name, Rule, mistakes)
         questions = _records(folder / "questions.yaml", name, Question, mistakes)
         pitfalls = _records(folder / "pitfalls.yaml", name, Pitfall, mistakes)
-        cases = _records(folder / "cases.yaml", name, Case, mistakes)
-        records += [*rules, *questions, *pitfalls, *cases]
+        worked = _records(folder / "cases.yaml", name, Case, mistakes) if cases else []
+        records += [*rules, *questions, *pitfalls, *worked]
         if category is not None:
             if category.default_subtask not in category.subtasks:
                 wrong = _no_such("subtask", category.default_subtask, category.subtasks)
                 mistakes.append(f"{category_file.at('default_subtask')}: {wrong}")
-            folders[folder.name] = Folder(category, _bare(rules), _bare(questions), _bare(pitfalls), _bare(cases))
+            folders[folder.name] = Folder(category, _bare(rules), _bare(questions), _bare(pitfalls), _bare(worked))
     mistakes += _cross_checks(records, folders, lexicon)
     if mistakes or negation is None:
         raise KnowledgeError("\n".join(mistakes))
-    return Sources(folders, lexicon, negation, _bare(shared_questions), _bare(shared_pitfalls))
+    weights = _weights(root / "weights.json")
+    return Sources(folders, lexicon, negation, _bare(shared_questions), _bare(shared_pitfalls), _bare(vague), weights)
+
+
+def _weights(path: Path) -> dict[str, dict[str, float]]:
+    """What was fitted to the cases; nothing before the first fit."""
+    found: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
 
 
 def _bare(records: Sequence[tuple[str, T]]) -> tuple[T, ...]:

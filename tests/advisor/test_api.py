@@ -7,6 +7,7 @@ import pytest
 
 import advisor
 from advisor.errors import UsageError
+from advisor.decision import Decision
 from advisor.evidence import from_reading
 from advisor.framing import build
 from advisor.posterior import weigh
@@ -198,6 +199,6 @@ def test_a_unit_comes_from_a_rule_that_speaks_for_the_category():
         fired._replace(rule=fired.rule._replace(points_to={"regression": "against"}), captures={"unit": "wrong"})
         for fired in reading.fired
     ]
-    posterior = weigh(from_reading(reading), list(knowledge.categories))
-    framing = build(SURGERY, knowledge, reading._replace(fired=(*against, *reading.fired)), posterior)
+    posterior = weigh(from_reading(knowledge, reading), list(knowledge.categories))
+    framing = build(SURGERY, knowledge, reading._replace(fired=(*against, *reading.fired)), Decision(posterior, None))
     assert framing.card.unit == "hours"

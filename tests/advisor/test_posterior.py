@@ -5,7 +5,7 @@ import math
 import pytest
 
 from advisor.evidence import Evidence
-from advisor.posterior import DISCOUNT, LOG_ODDS, TEMPERATURE, choose_subtask, weigh
+from advisor.posterior import LOG_ODDS, choose_subtask, scaled, weigh
 from advisor.questions import choose, expected_information
 from taxonomy.knowledge import load
 from taxonomy.schema import Answer, Question
@@ -28,11 +28,18 @@ def test_one_strong_piece_decides():
     assert posterior.category == "b"
     assert sum(posterior.probabilities.values()) == pytest.approx(1)
     odds = posterior.probabilities["b"] / posterior.probabilities["a"]
-    assert odds == pytest.approx(math.exp(LOG_ODDS["strong"] / TEMPERATURE))
+    assert odds == pytest.approx(math.exp(LOG_ODDS["strong"]))
 
 
-def test_a_weak_piece_alone_decides_nothing():
-    assert weigh([piece("b", "weak")], CATEGORIES).category is None
+def test_a_probability_below_the_least_decides_nothing():
+    weak = [piece("b", "weak")]
+    p = weigh(weak, CATEGORIES).probabilities["b"]
+    assert weigh(weak, CATEGORIES, least=p + 0.01).category is None
+    assert weigh(weak, CATEGORIES, least=p - 0.01).category == "b"
+
+
+def test_evidence_against_alone_decides_nothing():
+    assert weigh([piece("a", "against"), piece("b", "against")], CATEGORIES).category is None
 
 
 def test_balanced_evidence_decides_nothing_and_says_so():
@@ -47,13 +54,28 @@ def test_evidence_against_lowers():
     assert posterior.category == "a"
 
 
-def test_the_second_piece_counts_less_and_weights_are_what_was_added():
-    posterior = weigh([piece("a", "medium"), piece("a", "strong"), piece("a", "strong")], CATEGORIES)
-    weights = [found.weight for found in posterior.evidence]
-    strong, medium = LOG_ODDS["strong"], LOG_ODDS["medium"]
-    assert weights == pytest.approx([strong, strong * DISCOUNT, medium * DISCOUNT**2])
+def test_weights_are_what_was_added():
+    fitted = piece("a", "strong")._replace(weight=0.7)
+    posterior = weigh([piece("a", "medium"), fitted], CATEGORIES)
+    assert [found.weight for found in posterior.evidence] == pytest.approx([LOG_ODDS["medium"], 0.7])
     log_odds = math.log(posterior.probabilities["a"] / posterior.probabilities["b"])
-    assert log_odds == pytest.approx(sum(weights) / TEMPERATURE)
+    assert log_odds == pytest.approx(LOG_ODDS["medium"] + 0.7)
+
+
+def test_an_answer_says_more_than_a_phrase():
+    answer = piece("a", "strong")._replace(source="answer")
+    assert weigh([answer, piece("b", "strong"), piece("b", "medium")], CATEGORIES).category == "a"
+
+
+def test_scales_multiply_and_sub_tasks_have_their_own():
+    pieces = [piece("a", "strong")._replace(weight=2.0), piece("a", "strong", subtask="x")._replace(weight=2.0)]
+    assert [one.weight for one in scaled(pieces, 0.5, subtasks=3.0)] == [1.0, 6.0]
+
+
+def test_the_encoder_and_the_rules_choose_the_sub_task_together():
+    pieces = [piece("a", "strong", subtask="x")._replace(weight=1.0)]
+    assert choose_subtask(pieces, "a", "y", logits={"a/x": 0.0, "a/z": 0.5, "b/w": 9.0}) == "x"
+    assert choose_subtask(pieces, "a", "y", logits={"a/x": 0.0, "a/z": 1.5}) == "z"
 
 
 def test_the_order_of_the_evidence_does_not_matter():

