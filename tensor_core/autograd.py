@@ -31,6 +31,21 @@ class Memory:
 
     written = 0
     rebound = 0
+    last_write = 0  # anywhere: what was recorded later than this needs no look at its memory
+
+    @staticmethod
+    def of(raw: torch.Tensor) -> "Memory":
+        """The memory that `raw` lies in. It hangs on the raw tensor from the first time that somebody asks."""
+        try:
+            memory: Memory = raw.memory  # type: ignore[attr-defined]
+        except AttributeError:
+            memory = raw.memory = Memory()  # type: ignore[attr-defined]
+        return memory
+
+    def write(self, number: int) -> None:
+        """Remember a write."""
+        self.written = number
+        Memory.last_write = max(Memory.last_write, number)
 
 
 class Leaf:
@@ -58,13 +73,13 @@ class Recordable(Protocol):
 class Node:
     """One recorded op: where its inputs stood, what its rule needs, and the shape and dtype of what it made."""
 
-    __slots__ = ("dtype", "hooks", "memories", "number", "op", "places", "saved", "shape")
+    __slots__ = ("dtype", "holds", "hooks", "number", "op", "places", "saved", "shape")
 
     number: int
     op: Recordable
     places: "tuple[Place | None, ...]"
     saved: tuple[Any, ...] | None  # one value for each input, then the output; None once freed
-    memories: tuple[Memory | None, ...]  # beside `saved`, so that a later write is noticed
+    holds: bool  # whether any of them is a tensor
     shape: torch.Size
     dtype: torch.dtype
     hooks: dict[int, Hook] | None
@@ -82,15 +97,19 @@ Place: TypeAlias = Leaf | Node
 
 
 class Traced:
-    """A raw tensor, the place it stands at in the graph (None: no gradient wanted), and the memory it lies in."""
+    """A raw tensor, and the place it stands at in the graph (None: no gradient wanted)."""
 
     raw: torch.Tensor
-    place: Place | None
-    memory: Memory
+    place: Place | None = None
     grad: "Traced | None" = None
 
+    @property
+    def memory(self) -> Memory:
+        """What this tensor shares with all others on the same memory."""
+        return Memory.of(self.raw)
+
     @staticmethod
-    def handle(raw: torch.Tensor, place: Place | None = None, memory: Memory | None = None) -> "Traced":
+    def handle(raw: torch.Tensor, place: Place | None = None) -> "Traced":
         """A tensor for `raw` at `place`."""
         raise NotImplementedError
 
@@ -172,25 +191,50 @@ def walk(
     Gradients are raw tensors, or traced ones with `create_graph`. Saved values are freed unless `retain_graph`.
     """
     grads: dict[Place, Array] = {}
-    heap: list[tuple[int, Node]] = []
+    sums: set[Place] = set()  # places whose gradient is a sum made here, to which more can be added in place
     found: dict[Place, Array] = {}
-    roots = list(roots)
+    waiting: list[tuple[int, Node]] = []
+    newest: Node | None = None  # it is not in the heap: most graphs are chains
     needed = None if targets is None else _leading_to(targets, [place for place, _ in roots])
-
-    def arrive(place: Place, grad: Array) -> None:
-        if place in grads:
-            grads[place] = grads[place] + grad
-        else:
-            grads[place] = grad
-            if type(place) is Node:
-                heappush(heap, (-place.number, place))
-
+    arrivals: Iterable[tuple[Place | None, Array | None]] = [
+        (place, grad if type(place) is Node else grad.clone()) for place, grad in roots
+    ]
+    grad: Array = None
     token = _recording.set(create_graph)
     try:
-        for root, grad in roots:
-            arrive(root, grad if type(root) is Node else grad.clone())
-        while heap:
-            node = heappop(heap)[1]
+        while True:
+            for place, flow in arrivals:
+                if place is None or flow is None:
+                    continue
+                if flow.shape != place.shape:
+                    flow = fit(flow, place.shape)
+                if flow.dtype is not place.dtype:
+                    flow = (flow.real if flow.is_complex() and not place.dtype.is_complex else flow).to(place.dtype)
+                if place in grads:
+                    if place in sums:
+                        grads[place].add_(flow)
+                    else:
+                        grads[place] = grads[place] + flow
+                        if not create_graph:
+                            sums.add(place)
+                    continue
+                if type(place) is Node:
+                    if newest is not None and newest.number < place.number:
+                        heappush(waiting, (-newest.number, newest))
+                        newest = place
+                    elif newest is None and (not waiting or -waiting[0][0] < place.number):
+                        newest = place
+                    else:
+                        heappush(waiting, (-place.number, place))
+                elif grad is not None and _share_memory(flow, grad):
+                    flow = flow.clone()  # what ends in .grad belongs to it alone
+                grads[place] = flow
+            if newest is not None:
+                node, newest = newest, None
+            elif waiting:
+                node = heappop(waiting)[1]
+            else:
+                break
             grad = grads.pop(node)
             if node.hooks:
                 grad = _run_hooks(node.hooks, grad, handle)
@@ -198,30 +242,25 @@ def walk(
                 found[node] = grad
             values, places = node.saved, node.places
             if needed is not None:
-                places = tuple(place if place in needed else None for place in places)
+                places = tuple([place if place in needed else None for place in places])
                 if not any(places):
+                    arrivals = ()
                     continue
             if values is None:
                 raise RuntimeError(
                     f"backward reached {node.name} a second time, but what it saved was freed the first time; "
                     "pass retain_graph=True to the first backward"
                 )
-            for memory in node.memories:
-                if memory is not None and memory.written > node.number:
-                    raise _changed(node, values)
+            if node.holds and node.number < Memory.last_write:
+                _check_unchanged(node, values)
             if create_graph:
                 values = _revive(node, values, handle)
-            for place, flow in zip(places, node.op.gradients(grad, places, values), strict=False):
-                if place is None or flow is None:
-                    continue
-                if flow.shape != place.shape:
-                    flow = fit(flow, place.shape)
-                if flow.dtype is not place.dtype:
-                    flow = flow.to(place.dtype)
-                if type(place) is Leaf and _share_memory(flow, grad):
-                    flow = flow.clone()  # what ends in .grad belongs to it alone
-                arrive(place, flow)
-            if not retain_graph and any(node.memories):
+            if node.dtype.is_complex:  # for a holomorphic f, torch's gradient is that of conj(f)
+                flows = [f if f is None else f.conj() for f in node.op.gradients(grad.conj(), places, values)]
+            else:
+                flows = node.op.gradients(grad, places, values)  # type: ignore[assignment]
+            arrivals = zip(places, flows, strict=False)
+            if node.holds and not retain_graph:
                 node.saved = None
         for leaf, grad in grads.items():
             if leaf.hooks:
@@ -245,7 +284,7 @@ def accumulate(found: dict[Place, Array], *, create_graph: bool, handle: Callabl
             owner.grad = held + (grad if create_graph else handle(grad))  # type: ignore[operator]
         else:
             held.raw.add_(grad)
-            held.memory.written = next_number()
+            held.memory.write(next_number())
 
 
 def _leading_to(targets: frozenset[Place], roots: Iterable[Place]) -> set[Place]:
@@ -275,29 +314,26 @@ def _run_hooks(hooks: dict[int, Hook], grad: Array, handle: Callable[..., Traced
     return grad
 
 
-def _changed(node: Node, values: tuple[Any, ...]) -> RuntimeError:
-    """The error for a saved value that was written since."""
-    shape = next(
-        tuple(value.shape)
-        for value, memory in zip(values, node.memories, strict=False)
-        if memory is not None and memory.written > node.number
-    )
-    return RuntimeError(
-        f"a tensor of shape {shape} was changed in place after {node.op.name} saved it for its gradient; "
-        "use clone() before the change, or the same op without '_'"
-    )
+def _check_unchanged(node: Node, values: tuple[Any, ...]) -> None:
+    """Refuse to go on from a saved value that was written since."""
+    for value in values:
+        if isinstance(value, torch.Tensor) and Memory.of(value).written > node.number:
+            raise RuntimeError(
+                f"a tensor of shape {tuple(value.shape)} was changed in place after {node.op.name} saved it for its "
+                "gradient; use clone() before the change, or the same op without '_'"
+            )
 
 
 def _revive(node: Node, values: tuple[Any, ...], handle: Callable[..., Traced]) -> tuple[Any, ...]:
     """The saved values as traced tensors at the places they stood at, so that the rule is recorded too."""
     return tuple(
-        handle(value, place, memory) if isinstance(value, torch.Tensor) else value
-        for value, memory, place in itertools.zip_longest(values, node.memories, (*node.places, node))
+        handle(value, place) if isinstance(value, torch.Tensor) else value
+        for value, place in itertools.zip_longest(values, (*node.places, node))
     )
 
 
 def _share_memory(one: Array, other: Array) -> bool:
     """Whether two tensors lie in one piece of memory; `_cdata` is the address of torch's storage object."""
     if isinstance(one, Traced):
-        return one.memory is other.memory
-    return bool(one is other or one.untyped_storage()._cdata == other.untyped_storage()._cdata)
+        one, other = one.raw, other.raw
+    return one is other or one.untyped_storage()._cdata == other.untyped_storage()._cdata

@@ -1,6 +1,6 @@
 """How an op is declared: its kernel on raw tensors, and beside it one gradient rule for each input.
 
-    @op(input=lambda grad, other: grad * other, other=lambda grad, input: grad * input, in_place=torch.Tensor.mul_)
+    @op(input=lambda grad, other: grad * other, other=lambda grad, input: grad * input)
     def mul(input: Array, other: Array) -> Array:
         return torch.mul(input, other)
 
@@ -10,20 +10,22 @@ and with `create_graph` the same rule records itself. Given raw tensors alone, a
 """
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, cast
 
 import numpy as np
 import torch
 
-from tensor_core.autograd import Array, Memory, Node, Place, Traced, is_grad_enabled, next_number
+from tensor_core.autograd import Array, Node, Place, is_grad_enabled, next_number
 from tensor_core.tensor import Tensor
 from tensor_core.view import View
 
 _P = ParamSpec("_P")
-_Rule = Callable[..., Array | None]
-_Adapted = Callable[[Array, Sequence[Any], Any], Any]  # a rule given the gradient, what was saved, the place
+_Rule = Callable[..., Any]
 _Joint = tuple[str, _Rule]  # the names of several parameters, and the one rule that gives all their gradients
+_Adapted = Callable[[Array, Sequence[Any], Any], Any]  # a rule given the gradient, what was saved, the input's place
+_Gradients = Callable[[Array, Sequence[Place | None], Sequence[Any]], Sequence[Array | None]]
 _SHAPE = -1  # stands for the shape of the rule's own input among the positions of saved values
 _WANTED = -2  # stands there for which of a joint rule's gradients are asked for
 _CACHED_SCALARS = 1024  # numbers
@@ -36,53 +38,45 @@ class Op:
     """A declared op: its kernel, its parameters, its rules, and what each set of wanted gradients must save."""
 
     def __init__(
-        self, kernel: Callable[..., Any], rules: dict[str, _Rule], joint: _Joint | None = None, extras: str = ""
+        self,
+        kernel: Callable[..., Any],
+        rules: dict[str, _Rule],
+        joint: _Joint | None = None,
+        extras: str = "",
+        parameters: tuple[str, ...] = (),
     ) -> None:
         """Check the rules' names against the kernel's."""
-        code = kernel.__code__
         self.name = kernel.__name__
         self.kernel = kernel
-        self.parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        self.defaults = (kernel.__defaults__ or ()) + tuple((kernel.__kwdefaults__ or {}).values())
-        self.required = len(self.parameters) - len(self.defaults)
+        self.defaults: tuple[Any, ...] = ()
+        if not parameters:
+            code = kernel.__code__
+            parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+            self.defaults = (kernel.__defaults__ or ()) + tuple((kernel.__kwdefaults__ or {}).values())
+        self.parameters = parameters
+        self.required = len(parameters) - len(self.defaults)
         self.extras = tuple(extras.split())
-        results = (*self.parameters, "out", *self.extras)
-        positions = {**{p: i for i, p in enumerate(results)}, "shape": _SHAPE, "wanted": _WANTED}
-        self.joint = None if joint is None else (tuple(self.parameters.index(p) for p in joint[0].split()), joint[1])
-        needs: list[tuple[int, ...]] = [() for _ in self.parameters]
-        self.rules: list[_Adapted | None] = [None for _ in self.parameters]
+        values = (*parameters, "out", *self.extras)
+        positions = {**{name: i for i, name in enumerate(values)}, "shape": _SHAPE, "wanted": _WANTED}
+        needs: list[tuple[int, ...]] = [() for _ in parameters]
+        self.rules: list[_Adapted | None] = [None for _ in parameters]
         for names, rule in [*rules.items(), *([joint] if joint else [])]:
             asked = rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
-            for name in (*names.split(), *asked):
-                if name not in (positions if name in asked else self.parameters):
-                    raise TypeError(
-                        f"op {self.name}: the rule for {names} asks for {name}, not one of {[*positions]}"
-                        if name in asked
-                        else f"op {self.name}: a rule is for {name}, not one of {self.parameters}"
-                    )
+            for name in asked:
+                if name not in positions:
+                    raise TypeError(f"op {self.name}: the rule for {names} asks for {name}, not one of {[*positions]}")
             for name in names.split():
-                needs[self.parameters.index(name)] = tuple(positions[n] for n in asked)
-                self.rules[self.parameters.index(name)] = _adapt(rule, needs[self.parameters.index(name)])
+                if name not in parameters:
+                    raise TypeError(f"op {self.name}: a rule is for {name}, not one of {parameters}")
+                i = parameters.index(name)
+                needs[i] = tuple(positions[n] for n in asked)
+                self.rules[i] = _adapt(rule, needs[i])
         self.differentiable = tuple((1 << bit, i) for bit, i in enumerate(i for i, r in enumerate(self.rules) if r))
         self.plans = [
-            tuple(any(mask & bit and i in needs[j] for bit, j in self.differentiable) for i in range(len(results)))
+            tuple(any(mask & bit and i in needs[j] for bit, j in self.differentiable) for i in range(len(values)))
             for mask in range(1 << len(self.differentiable))
         ]
-
-    def gradients(self, grad: Array, places: Sequence[Place | None], values: Sequence[Any]) -> Sequence[Array | None]:
-        """One gradient for each place, by its rule, or by the one rule for several."""
-        if self.joint is not None:
-            found: list[Array | None] = [None for _ in places]
-            order, _ = self.joint
-            wanted = [places[i] is not None for i in order]
-            for i, flow in zip(order, self.rules[order[0]](grad, values, wanted), strict=True):  # type: ignore[misc]
-                found[i] = flow
-            return found
-        rules = self.rules
-        return [
-            None if place is None or rule is None else rule(grad, values, place)
-            for place, rule in zip(places, rules, strict=False)
-        ]
+        self.gradients: _Gradients = _together(self.rules, joint, parameters) if joint else _one_by_one(self.rules)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """All arguments by position, defaults filled in."""
@@ -103,16 +97,10 @@ class Op:
         missing = [p for p in self.parameters if p not in given]
         if missing:
             raise TypeError(f"{self.name} needs {' and '.join(missing)}")
-        return tuple(given[p] for p in self.parameters)
+        return tuple([given[p] for p in self.parameters])
 
     def node(
-        self,
-        places: tuple[Place | None, ...],
-        raws: Sequence[Any],
-        memories: Sequence[Memory | None],
-        out: torch.Tensor,
-        out_memory: Memory,
-        extras: Sequence[Any] = (),
+        self, places: tuple[Place | None, ...], raws: Sequence[Any], out: torch.Tensor, extras: Sequence[Any] = ()
     ) -> Node | None:
         """The node that records this op, or None where no gradient is wanted; tensors no rule needs are not saved."""
         mask = 0
@@ -126,16 +114,11 @@ class Op:
         node.number = next_number()
         node.op = self
         node.places = places
-        node.saved = (
-            *[
-                raw if keep or not isinstance(raw, torch.Tensor) else None
-                for raw, keep in zip(raws, plan, strict=False)
-            ],
-            out if plan[len(raws)] else None,
-            *extras,
-        )
-        kept = [memory if keep else None for memory, keep in zip(memories, plan, strict=False)]
-        node.memories = (*kept, out_memory if plan[len(raws)] else None) if any(plan) else ()
+        saved = [
+            raw if keep or not isinstance(raw, torch.Tensor) else None for raw, keep in zip(raws, plan, strict=False)
+        ]
+        node.saved = (*saved, out if plan[len(raws)] else None, *extras)
+        node.holds = any(isinstance(value, torch.Tensor) for value in node.saved)
         node.shape = out.shape
         node.dtype = out.dtype
         node.hooks = None
@@ -171,6 +154,22 @@ def op(
     return declare
 
 
+def kernel_op(
+    kernel: Callable[..., Any], meaning: str, example: str, result: str, *, parameters: str = "input", **rules: _Rule
+) -> Callable[..., Tensor]:
+    """Declare an op that is one of torch's functions and nothing more; its in-place form comes with it."""
+    declared = Op(kernel, rules, parameters=tuple(parameters.split()))
+    call = _WRAPPERS.get(declared.parameters, _general)(declared)
+    call.__name__ = call.__qualname__ = declared.name
+    call.__module__ = sys._getframe(1).f_globals["__name__"]
+    call.__doc__ = f"{meaning}\n\n>>> {example}\n" + result
+    call.op = declared  # type: ignore[attr-defined]
+    write = getattr(torch.Tensor, declared.name + "_", None)
+    if write is not None:
+        call.in_place = _in_place(declared, write, call.__module__)  # type: ignore[attr-defined]
+    return call
+
+
 def write_op(**rules: _Rule) -> Callable[[Callable[_P, Any]], Callable[_P, Tensor]]:
     """Declare an op that exists only in place; the decorated kernel writes into its first argument."""
 
@@ -189,7 +188,7 @@ def _scalar(value: float, dtype: torch.dtype) -> torch.Tensor:
 
 def scalar(value: Any, like: torch.Tensor) -> Any:
     """`value` ready to meet `like` in a kernel: unwrapped, or cached if it is a number of the same type."""
-    if isinstance(value, Traced):
+    if isinstance(value, Tensor):
         return value.raw
     kind = type(value)
     # Zero is left out because 0.0 and -0.0 are one key; half precision because torch computes with the exact number;
@@ -199,13 +198,17 @@ def scalar(value: Any, like: torch.Tensor) -> Any:
     return torch.as_tensor(value, device=like.device) if isinstance(value, np.ndarray | np.generic) else value
 
 
+# ---- the functions that an op becomes, one form for each number of inputs: most of a small op's time is spent here
+
+
 def _unary(op: Op) -> Callable[..., Any]:
     kernel = op.kernel
     saves_input, saves_out = op.plans[-1]
+    holds = saves_input or saves_out
     recorded = bool(op.differentiable)
 
     def call(input: Any) -> Any:
-        if not isinstance(input, Traced):
+        if not isinstance(input, Tensor):
             return _outside(op, input)
         raw = input.raw
         try:
@@ -214,17 +217,15 @@ def _unary(op: Op) -> Callable[..., Any]:
             raise _explained(op, error, (raw,)) from None
         out = Tensor()
         out.raw = made
-        out.memory = memory = Memory()
         place = input.place
         if place is None or not recorded or not is_grad_enabled():
-            out.place = None
             return out
         out.place = node = Node()
         node.number = next_number()
         node.op = op
         node.places = (place,)
         node.saved = (raw if saves_input else None, made if saves_out else None)
-        node.memories = (input.memory if saves_input else None, memory if saves_out else None)
+        node.holds = holds
         node.shape = made.shape
         node.dtype = made.dtype
         node.hooks = None
@@ -238,18 +239,16 @@ def _binary(op: Op) -> Callable[..., Any]:
     recorded = len(op.differentiable) == 2
     plans = [plan if any(plan) else None for plan in op.plans]
 
-    def call(input: Any, other: Any = None, **kwargs: Any) -> Any:
-        if kwargs:
-            input, other = op.bind((input,) if other is None else (input, other), kwargs)
-        left = right = left_memory = right_memory = None
-        if isinstance(input, Traced):
-            a, left, left_memory = input.raw, input.place, input.memory
-            if isinstance(other, Traced):
-                b, right, right_memory = other.raw, other.place, other.memory
+    def call(input: Any, other: Any) -> Any:
+        left = right = None
+        if isinstance(input, Tensor):
+            a, left = input.raw, input.place
+            if isinstance(other, Tensor):
+                b, right = other.raw, other.place
             else:
                 b = scalar(other, a)
-        elif isinstance(other, Traced):
-            b, right, right_memory = other.raw, other.place, other.memory
+        elif isinstance(other, Tensor):
+            b, right = other.raw, other.place
             a = scalar(input, b)
         else:
             return _outside(op, input, other)
@@ -259,26 +258,20 @@ def _binary(op: Op) -> Callable[..., Any]:
             raise _explained(op, error, (a, b)) from None
         out = Tensor()
         out.raw = made
-        out.memory = memory = Memory()
         if (left is None and right is None) or not recorded or not is_grad_enabled():
-            out.place = None
             return out
         out.place = node = Node()
         node.number = next_number()
         node.op = op
         node.places = (left, right)
-        plan = plans[(left is not None) + 2 * (right is not None)]
+        plan = plans[3 if right is not None and left is not None else 1 if right is None else 2]
         if plan is None:
-            node.saved = (None, None, None)
-            node.memories = ()
+            node.saved = _NOTHING
+            node.holds = False
         else:
             keeps_left, keeps_right, keeps_out = plan
             node.saved = (a if keeps_left else None, b if keeps_right else None, made if keeps_out else None)
-            node.memories = (
-                left_memory if keeps_left else None,
-                right_memory if keeps_right else None,
-                memory if keeps_out else None,
-            )
+            node.holds = True
         node.shape = made.shape
         node.dtype = made.dtype
         node.hooks = None
@@ -295,10 +288,10 @@ def _general(op: Op) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != count:
             args = op.bind(args, kwargs)
-        traced = [isinstance(a, Traced) for a in args]
-        raws = [a.raw if t else a for a, t in zip(args, traced, strict=False)]
+        traced = [isinstance(a, Tensor) for a in args]
         if True not in traced:
-            return kernel(*raws)[0] if op.extras else kernel(*raws)
+            return kernel(*args)[0] if op.extras else kernel(*args)
+        raws = [a.raw if t else a for a, t in zip(args, traced, strict=False)]
         try:
             made = kernel(*raws)
         except _KERNEL_ERRORS as error:
@@ -306,12 +299,10 @@ def _general(op: Op) -> Callable[..., Any]:
         extras: Sequence[Any] = ()
         if op.extras:
             made, *extras = made
-        memory = Memory()
         if not recorded or not is_grad_enabled():
-            return _handle(made, None, memory)
+            return _handle(made)
         places = tuple([a.place if t else None for a, t in zip(args, traced, strict=False)])
-        memories = [a.memory if t else None for a, t in zip(args, traced, strict=False)]
-        return _handle(made, op.node(places, raws, memories, made, memory, extras), memory)
+        return _handle(made, op.node(places, raws, made, extras))
 
     return call
 
@@ -321,7 +312,7 @@ def _view(op: Op) -> Callable[..., Any]:
 
     def call(input: Any, *args: Any, **kwargs: Any) -> Any:
         args = op.bind((input, *args), kwargs)[1:]
-        if not isinstance(input, Traced):
+        if not isinstance(input, Tensor):
             return kernel(input, *args)
         raw = input.raw
         try:
@@ -329,15 +320,13 @@ def _view(op: Op) -> Callable[..., Any]:
         except _KERNEL_ERRORS as error:
             raise _explained(op, error, (raw, *args)) from None
         place = input.place
-        node = None
-        if place is not None:
-            node = op.node((place, *[None for _ in args]), (raw, *args), (input.memory,), made, input.memory)
-        return View.look(made, cast(Tensor, input), (call, args), node)
+        node = None if place is None else op.node((place, *[None for _ in args]), (raw, *args), made)
+        return View.look(made, input, (call, args), node)
 
     return call
 
 
-def _in_place(op: Op, write: Callable[..., Any]) -> Callable[..., Any]:
+def _in_place(op: Op, write: Callable[..., Any], module: str | None = None) -> Callable[..., Any]:
     name = op.name if op.name.endswith("_") else op.name + "_"
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -345,39 +334,44 @@ def _in_place(op: Op, write: Callable[..., Any]) -> Callable[..., Any]:
         target = args[0]
         if not isinstance(target, Tensor):
             return write(*args)
-        places = tuple([a.place if isinstance(a, Traced) else None for a in args])
+        places = tuple([a.place if isinstance(a, Tensor) else None for a in args])
         recorded = is_grad_enabled() and any(place is not None for place in places)
         if recorded:
             refusal = target.refuse_write()
             if refusal is not None:
                 raise RuntimeError(f"{name} cannot write to a tensor of shape {tuple(target.shape)}: {refusal}")
-        raws = [a.raw if isinstance(a, Traced) else a for a in args]
-        memories = [a.memory if isinstance(a, Traced) else None for a in args]
+        raws = [a.raw if isinstance(a, Tensor) else a for a in args]
+        memory = target.memory
         saved: Sequence[Any] = raws
         if recorded:
             mask = sum(bit for bit, i in op.differentiable if places[i] is not None)
             # What the write is about to change is saved as it was before.
-            changed = [k and m is target.memory for k, m in zip(op.plans[mask], memories, strict=False)]
-            saved = [raw.clone() if c else raw for raw, c in zip(raws, changed, strict=True)]
-            memories = [None if c else memory for memory, c in zip(memories, changed, strict=True)]
+            saved = [
+                raw.clone() if keep and isinstance(a, Tensor) and a.memory is memory else raw
+                for a, raw, keep in zip(args, raws, op.plans[mask], strict=False)
+            ]
         try:
             write(*raws)
         except _KERNEL_ERRORS as error:
             raise _explained(op, error, raws, name) from None
-        node = op.node(places, saved, memories, target.raw, target.memory) if recorded else None
-        target.memory.written = next_number() if node is None else node.number
+        node = op.node(places, saved, target.raw) if recorded else None
+        memory.write(next_number() if node is None else node.number)
         if node is not None:
             target.rebind(node)
         return target
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"`{op.name.rstrip('_')}`, written into the first argument, which is returned."
-    call.__module__ = op.kernel.__module__
+    call.__module__ = module or op.kernel.__module__
     call.op = op  # type: ignore[attr-defined]
     return call
 
 
 _WRAPPERS = {("input",): _unary, ("input", "other"): _binary}
+_NOTHING = (None, None, None)  # saved by a binary op whose rules need neither inputs nor output
+
+
+# ---- from rules to what the walk calls
 
 
 def _adapt(rule: _Rule, needs: tuple[int, ...]) -> _Adapted:
@@ -392,6 +386,38 @@ def _adapt(rule: _Rule, needs: tuple[int, ...]) -> _Adapted:
         (first,) = needs
         return lambda grad, values, place: rule(grad, values[first])
     return lambda grad, values, place: rule(grad, *[values[i] for i in needs])
+
+
+def _one_by_one(rules: Sequence[_Adapted | None]) -> _Gradients:
+    """One gradient for each place, by its rule."""
+    only = rules[0]
+    if len(rules) == 1 and only is not None:
+        return lambda grad, places, values: (only(grad, values, places[0]),)
+
+    def gradients(grad: Array, places: Sequence[Place | None], values: Sequence[Any]) -> Sequence[Array | None]:
+        return [
+            None if place is None or rule is None else rule(grad, values, place)
+            for place, rule in zip(places, rules, strict=False)
+        ]
+
+    return gradients
+
+
+def _together(rules: Sequence[_Adapted | None], joint: _Joint, parameters: tuple[str, ...]) -> _Gradients:
+    """The gradients of several places by one rule."""
+    order = [parameters.index(name) for name in joint[0].split()]
+    rule = cast(_Adapted, rules[order[0]])
+
+    def gradients(grad: Array, places: Sequence[Place | None], values: Sequence[Any]) -> Sequence[Array | None]:
+        found: list[Array | None] = [None for _ in places]
+        for i, flow in zip(order, rule(grad, values, [places[i] is not None for i in order]), strict=True):
+            found[i] = flow
+        return found
+
+    return gradients
+
+
+# ---- words
 
 
 def _outside(op: Op, *args: Any) -> Any:

@@ -52,7 +52,7 @@ class Optimizer:
             keys = [key for key, _ in ready]
             self.update(group, keys, [param.raw for _, param in ready], [param.grad.raw for _, param in ready])
             for _, param in ready:
-                param.memory.written = next_number()
+                param.memory.write(next_number())
 
     def update(self, group: Group, keys: list[str], params: list[torch.Tensor], grads: list[torch.Tensor]) -> None:
         """Write the moved parameters; each optimiser says it for itself."""
@@ -214,7 +214,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> T
     total = torch.linalg.vector_norm(torch.stack([norm.to(raws[0].device) for norm in torch._foreach_norm(raws)]))
     torch._foreach_mul_(raws, (max_norm / (total + 1e-6)).clamp(max=1.0))  # torch's guard against a norm of 0
     for grad in grads:
-        grad.memory.written = next_number()
+        grad.memory.write(next_number())
     return Tensor.handle(total)
 
 

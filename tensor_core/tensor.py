@@ -11,7 +11,6 @@ from tensor_core.autograd import (
     Array,
     Hook,
     Leaf,
-    Memory,
     Node,
     Place,
     Traced,
@@ -57,12 +56,11 @@ class Tensor(Traced):
     __array_priority__ = 1000  # numpy leaves `array * tensor` to us
 
     @staticmethod
-    def handle(raw: torch.Tensor, place: Place | None = None, memory: Memory | None = None) -> "Tensor":
-        """A tensor for `raw` at `place`, in `memory` if it shares that with others."""
+    def handle(raw: torch.Tensor, place: Place | None = None) -> "Tensor":
+        """A tensor for `raw` at `place`."""
         out = Tensor()
         out.raw = raw
         out.place = place
-        out.memory = Memory() if memory is None else memory
         return out
 
     # ---- the graph
@@ -114,7 +112,7 @@ class Tensor(Traced):
 
     def detach(self) -> "Tensor":
         """The same memory, outside the graph."""
-        return Tensor.handle(self.raw, None, self.memory)
+        return Tensor.handle(self.raw)
 
     def detach_(self) -> "Tensor":
         """This tensor, cut off from what computed it."""

@@ -43,9 +43,9 @@ class View(Tensor):
         """`raw` as a view of `input`, made by `step`."""
         out = View()
         out.raw = raw
-        out.memory = input.memory
+        memory = raw.memory = input.memory  # type: ignore[attr-defined]
         out._place = place
-        out._seen = input.memory.rebound
+        out._seen = memory.rebound
         out.unrecorded = not is_grad_enabled()
         if isinstance(input, View) and not isinstance(input._place, Leaf):
             out.base = input.base
@@ -64,7 +64,7 @@ class View(Tensor):
         written.op = _WRITE
         written.places = (base.place, node)
         written.saved = (self.steps, base.raw.stride(), None)
-        written.memories = ()
+        written.holds = False
         written.shape = base.raw.shape
         written.dtype = base.raw.dtype
         written.hooks = None

@@ -21,7 +21,6 @@ class Parameter(Tensor):
     def __init__(self, data: Tensor, *, requires_grad: bool = True) -> None:
         """Stand on the memory of `data`, outside its graph."""
         self.raw = data.raw
-        self.memory = data.memory
         self.place = None
         if requires_grad:
             self.requires_grad_()
@@ -136,7 +135,7 @@ class Module:
             raise ValueError(f"load_state_dict into {type(self).__name__}: " + "; ".join(problems))
         for name, held in own.items():
             held.raw.copy_(state[name].raw)
-            held.memory.written = next_number()
+            held.memory.write(next_number())
         return self
 
     def __repr__(self) -> str:

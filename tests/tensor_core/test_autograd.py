@@ -58,7 +58,7 @@ def test_a_step_leaves_nothing_to_the_garbage_collector(problem: Any) -> None:
     try:
         for _ in range(3):
             loss = training_step(tc, layers, data, target)
-            node = weakref.ref(loss.memory)
+            node = weakref.ref(loss.raw)
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
@@ -152,8 +152,8 @@ def test_grad_touches_no_leaf_and_prunes(monkeypatch: pytest.MonkeyPatch) -> Non
     hidden = x * 2
     out = (hidden * w.exp()).sum()
     calls = []
-    exp = tc.exp.op
-    monkeypatch.setattr(type(exp), "gradients", _counting(type(exp).gradients, calls))
+    exp = tc.exp.op  # type: ignore[attr-defined]
+    monkeypatch.setattr(exp, "gradients", _counting(exp.gradients, calls))
     (first,) = tc.grad(out, hidden, retain_graph=True)
     assert first is not None
     assert "exp" not in calls
@@ -169,9 +169,9 @@ def test_grad_touches_no_leaf_and_prunes(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def _counting(function: Any, calls: list[str]) -> Any:
-    def counted(self: Any, *args: Any) -> Any:
-        calls.append(self.name)
-        return function(self, *args)
+    def counted(*args: Any) -> Any:
+        calls.append("exp")
+        return function(*args)
 
     return counted
 
