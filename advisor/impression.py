@@ -100,9 +100,7 @@ def clauses(text: str, tokens: Tokens) -> list[tuple[int, int]]:
     for start, end, clause, before in zip(
         tokens.starts, tokens.ends, tokens.clauses, (None, *tokens.clauses), strict=False
     ):
-        if clause == before:
-            found[-1] = (found[-1][0], end, found[-1][2] + 1)
-        elif found and found[-1][2] < SHORTEST_CLAUSE:
+        if clause == before or (found and found[-1][2] < SHORTEST_CLAUSE):
             found[-1] = (found[-1][0], end, found[-1][2] + 1)
         else:
             found.append((start, end, 1))

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import advisor
-from advisor.errors import UsageError
 from advisor.decision import Decision
+from advisor.errors import UsageError
 from advisor.evidence import from_reading
 from advisor.framing import build
 from advisor.posterior import weigh
