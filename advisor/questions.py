@@ -6,6 +6,7 @@ read from what the answer points to.
 """
 
 import math
+from operator import mul
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
@@ -54,28 +55,26 @@ def _asked(question: Question, information: float) -> Asked:
 
 def expected_information(question: Question, probabilities: Mapping[str, float]) -> float:
     """By how many bits the answer to `question` is expected to lower the entropy over the categories."""
-    likely = _likelihoods(question, tuple(probabilities))
-    remaining = 0.0
-    for row in likely:
-        joint = [p * chance for p, chance in zip(probabilities.values(), row, strict=True)]
-        chance = sum(joint)
-        remaining += chance * _entropy([value / chance for value in joint])
-    return _entropy(probabilities.values()) - remaining
+    likely, spread = _likelihoods(question, tuple(probabilities))
+    p = tuple(probabilities.values())
+    # By symmetry this is the entropy of the answer less its mean entropy where the category is known.
+    return _entropy([sum(map(mul, p, row)) for row in likely]) - sum(map(mul, p, spread))
 
 
 _ODDS: dict[str | None, float] = {None: 1.0, **{word: math.exp(value) for word, value in ANSWER_LOG_ODDS.items()}}
-_KNOWN: dict[tuple[str, tuple[str, ...]], tuple[Question, list[list[float]]]] = {}
+_KNOWN: dict[tuple[str, tuple[str, ...]], tuple[Question, list[list[float]], list[float]]] = {}
 
 
-def _likelihoods(question: Question, categories: tuple[str, ...]) -> list[list[float]]:
-    """How likely each answer is in each category, a row an answer; worked out once."""
+def _likelihoods(question: Question, categories: tuple[str, ...]) -> tuple[list[list[float]], list[float]]:
+    """How likely each answer is in each category, a row an answer, and the entropy of each column; worked out once."""
     known = _KNOWN.get((question.id, categories))
     if known is None or known[0] is not question:
         odds = [[_ODDS[answer.points_to.get(name)] for name in categories] for answer in question.answers.values()]
         totals = [sum(column) for column in zip(*odds, strict=True)]
         rows = [[value / total for value, total in zip(row, totals, strict=True)] for row in odds]
-        known = _KNOWN[question.id, categories] = question, rows
-    return known[1]
+        spread = [_entropy(column) for column in zip(*rows, strict=True)]
+        known = _KNOWN[question.id, categories] = question, rows, spread
+    return known[1], known[2]
 
 
 def _entropy(probabilities: Collection[float]) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from taxonomy.matching import CANCELLED_BY, ENDS, NEGATORS, Matcher
+from taxonomy.matching import CANCELLED_BY, CONDITION, ENDS, NEGATORS, Matcher
 from taxonomy.packing import Layout, lay_out
 from taxonomy.schema import Answer, Category, Pitfall, Question, Rule, Subtask
 
@@ -23,7 +23,7 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))  # os.path: pathlib costs a 
 INDEX = os.path.join(FOLDER, "index.json")
 
 _SOURCES = (".yaml", ".py", ".json")
-WHEN, UNLESS, PITFALL = "when:", "unless:", "pitfall:"  # prefixes of the owners of phrases
+WHEN, UNLESS, PITFALL = "when:", CONDITION, "pitfall:"  # prefixes of the owners of phrases
 
 
 T = TypeVar("T")

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 from taxonomy.packing import Packed
 from taxonomy.tokens import Tokens
 
+CONDITION = "unless:"  # owners that are looked for only when somebody asks for them
 NEGATION = "negation:"  # owners that negate; every other owner is negated by them
 NEGATORS, CANCELLED_BY, ENDS = NEGATION + "negators", NEGATION + "cancelled_by", NEGATION + "ends"
 NEGATION_REACH = 7  # words behind the negator, at most
 MATCHES_KEPT = 3  # for one owner and sign; a text that repeats itself says no more than one that does not
 MOST_STATES = 50_000  # remembered; beyond it the memory starts afresh
 _RAW_KEPT = 12  # for one owner, before negation is known
-_HEADS_LOOKED_AT = 8  # latest matches that wait at a gap which is not the first of its phrase
+_HEADS_LOOKED_AT = 12  # latest matches that wait at a gap
 WIDEST_GAP = 8  # words
 NUMBER = "#"  # stands in a phrase for a number in digits
 BUCKETS = 4093  # in which the forms of words are filed; a prime, so that every letter counts
@@ -45,30 +46,39 @@ def filed(form: str) -> tuple[bytes, int]:
     return key, int.from_bytes(key, "big") % BUCKETS
 
 
-class _Found(NamedTuple):
-    """The words that a match, complete or still open at a gap, stands on; captures are (name, word)."""
-
-    first: int
-    last: int
-    captures: tuple[tuple[str, int], ...]
+_Part = tuple[int, int, int]  # a segment with captures, and the first and last word that it stands on
+_Found = tuple[int, int, tuple[_Part, ...]]  # first and last word of a match, complete or still open at a gap; its parts
 
 
 class _State:
     """A set of nodes, where each kind of word leads, and what the segments that end here mean.
 
-    `completes` are (segment, owners) of phrases of one segment; `opens` maps the gaps of phrases that begin with a
-    segment of this state to that segment; `joins` maps a gap to the (segment, width, gap or end behind it) that may
-    stand behind it.
+    `completes` are (segment, owners) of phrases of one segment, `conditions` those of owners that somebody must ask
+    for; `opens` maps the gaps of phrases that begin with a segment of this state to that segment, `eager` are those
+    of them that lead to other owners than conditions; `joins` maps a gap to the (segment, width, gap or end behind
+    it) that may stand behind it.
     """
 
-    __slots__ = ("completes", "joins", "moves", "nodes", "opens")
+    __slots__ = ("completes", "conditions", "eager", "joins", "moves", "nodes", "opens")
 
     def __init__(self, nodes: tuple[int, ...]) -> None:
         self.nodes = nodes
         self.moves: dict[int, _State | None] = {}
         self.completes: list[tuple[int, list[str]]] = []
+        self.conditions: list[tuple[int, list[str]]] = []
+        self.eager: list[int] = []
         self.opens: dict[int, int] = {}
         self.joins: dict[int, list[tuple[int, int, int]]] = {}
+
+
+class Walk(NamedTuple):
+    """What the automaton met in a text: states in which segments end, with their first and last word, by first word."""
+
+    tokens: Tokens
+    states: list[tuple[_State, int, int]]
+    opened: set[int]  # gaps that open anywhere
+    eager: set[int]  # those of them that lead to other owners than conditions
+    closed: set[int]  # gaps behind which a segment stands somewhere
 
 
 class Matcher:
@@ -78,7 +88,7 @@ class Matcher:
     >>> from taxonomy.tokens import tokenize
     >>> matcher = Matcher(compile_phrases({"asks-how-many": ["how many <unit>"]}))
     >>> text = "Tell me how many bikes will go."
-    >>> matcher.find(text, tokenize(text))
+    >>> matcher.find(text, matcher.walk(tokenize(text)))
     [Match(owner='asks-how-many', first=2, last=4, negated=False, captures={'unit': 'bikes'})]
     """
 
@@ -89,12 +99,15 @@ class Matcher:
         self._ends = Packed(compiled["ends"])
         self._accept = Packed(compiled["accept"])
         self._owners: list[str] = compiled["owners"]
-        self._gaps: int = compiled["gaps"]
+        self._gaps: int = compiled["gaps"]  # states up to this number are gaps,
+        self._eager: int = compiled["eager"]  # and up to this one lead to more than conditions
+        self._gaps_of = Packed(compiled["gaps_of"])
+        self._conditions: dict[str, int] = compiled["conditions"]
         self._any = frozenset[int](compiled["any"])
         self._anywhere: int = compiled["anywhere"]
         self._at_start: dict[int, int] = dict(compiled["at_start"])
         self._names: dict[int, str] = {int(choice): name for choice, name in compiled["names"].items()}
-        self._named: dict[int, list[tuple[int, int]]] = {int(n): roots for n, roots in compiled["named"].items()}
+        self._named: dict[int, dict[int, int]] = {int(n): dict(roots) for n, roots in compiled["named"].items()}
         # What has been unpacked; it always unpacks the same, so threads may fill these side by side.
         self._known: dict[str, int] = {}
         self._forms: dict[int, dict[bytes, int]] = {}
@@ -107,25 +120,48 @@ class Matcher:
         self._states: dict[tuple[int, ...], _State] = {}
         self._roots = _State(()), _State(())  # any word; the first word of a sentence
 
-    def find(self, text: str, tokens: Tokens) -> list[Match]:
-        """Every phrase that `text` holds, in the order of its words; at most three matches for an owner and sign."""
+    def walk(self, tokens: Tokens) -> Walk:
+        """The one pass over a text that everything else reads from."""
         if len(self._states) > MOST_STATES:
             self._forget()
-        raw = self._join(tokens)
+        states = list(self._walks(tokens))
+        met = {state for state, _, _ in states}
+        opened, eager, closed = (
+            set[int]().union(*rows)
+            for rows in ([s.opens for s in met], [s.eager for s in met], [s.joins for s in met])
+        )
+        return Walk(tokens, states, opened, eager, closed)
+
+    def find(self, text: str, walk: Walk) -> list[Match]:
+        """Every phrase that `text` holds, in the order of its words; at most three matches for an owner and sign.
+
+        Phrases of conditions are not looked for: nearly all of them belong to rules that do not fire (`holding`).
+        """
+        tokens = walk.tokens
+        raw = self._join(walk, None, frozenset())
         negated = _negated_words(tokens, raw)
-        matches = []
-        for owner, found in raw.items():
+        found = []
+        for owner, matches in raw.items():
             if owner.startswith(NEGATION):
                 continue
-            kept = {False: 0, True: 0}
-            for first, last, captures in dict.fromkeys(found):
+            kept = [0, 0]
+            for first, last, parts in matches if len(matches) == 1 else dict.fromkeys(matches):
                 sign = negated[first]
                 kept[sign] += 1
                 if kept[sign] <= MATCHES_KEPT:
-                    caught = {name: text[tokens.starts[word] : tokens.ends[word]] for name, word in captures}
-                    matches.append(Match(owner, first, last, sign, caught))
-        matches.sort(key=lambda match: (match.first, match.last, match.owner))
-        return matches
+                    found.append((first, last, owner, sign, parts))
+        found.sort()
+        return [
+            Match(owner, first, last, sign, self._caught(text, tokens, parts) if parts else {})
+            for first, last, owner, sign, parts in found
+        ]
+
+    def holding(self, walk: Walk, owners: Iterable[str]) -> set[tuple[str, int]]:
+        """Which conditions of `owners` hold in which sentence, as (owner, sentence)."""
+        wanted = frozenset(owner for owner in owners if owner in self._conditions)
+        gaps = frozenset(gap for owner in wanted for gap in self._gaps_of[self._conditions[owner]])
+        found = self._join(walk, wanted, gaps) if wanted else {}
+        return {(owner, walk.tokens.sentences[first]) for owner, matches in found.items() for first, _, _ in matches}
 
     def _walks(self, tokens: Tokens) -> Iterator[tuple[_State, int, int]]:
         """States in which segments end, as (state, first word, last word), by first word."""
@@ -143,7 +179,7 @@ class Matcher:
                     after = state.moves[kind] if kind in state.moves else self._move(state, kind)
                     if after is None:
                         break
-                    if after.completes or after.opens or after.joins:
+                    if after.opens or after.joins or after.completes or after.conditions:
                         yield after, first, word
                     state = after
                     word += 1
@@ -198,10 +234,13 @@ class Matcher:
             if before:
                 state.joins.setdefault(before, []).append((segment, width, after))
                 continue
-            if owners := self._owners_of(after):
-                state.completes.append((segment, owners))
+            owners = self._owners_of(after)
+            for kept, conditions in ((state.completes, False), (state.conditions, True)):
+                if wanted := [owner for owner in owners if owner.startswith(CONDITION) == conditions]:
+                    kept.append((segment, wanted))
             if after <= self._gaps:
                 state.opens[after] = segment
+        state.eager = [gap for gap in state.opens if gap <= self._eager]
         return state
 
     def _ends_of(self, node: int) -> Iterator[tuple[int, int, int, int]]:
@@ -212,81 +251,83 @@ class Matcher:
     def _owners_of(self, after: int) -> list[str]:
         return [self._owners[number] for number in self._accept[after]]
 
-    def _join(self, tokens: Tokens) -> dict[str, list[_Found]]:
+    def _join(self, walk: Walk, wanted: frozenset[str] | None, gaps: frozenset[int]) -> dict[str, list[_Found]]:
         """Complete matches of each owner, whatever stands before them: segments joined over their gaps.
 
-        Nearly all gaps that open never close, so which are open is kept as a set for each word, and the walk that
-        opened one is looked for only when a segment comes that can close it.
+        Of all owners but conditions, when `wanted` is None; else of the wanted conditions, whose gaps are `gaps`.
+
+        Nearly all gaps that open never close, so only those are looked at that a segment of this text can close.
         """
+        tokens = walk.tokens
         complete: dict[str, list[_Found]] = {}
-        walks: list[list[tuple[_State, int]]] = [[] for _ in tokens.words]  # that opened a gap, by their last word
-        later: dict[int, list[_Found]] = {}  # gap that is not a phrase's first -> matches that wait at it
-        opened: list[set[int]] = [set() for _ in tokens.words]  # gaps, by the word before them
-        window: set[int] = set()
-        at, sentence_begin = -1, 0
-        for state, first, last in self._walks(tokens):
-            if first != at:
-                if tokens.sentences[sentence_begin] != tokens.sentences[first]:
-                    sentence_begin = tokens.sentences.index(tokens.sentences[first], sentence_begin)
-                at = first
-                window = set().union(*opened[max(sentence_begin, first - 1 - WIDEST_GAP) : first])
-            for segment, owners in state.completes:
-                match = _Found(first, last, self._captures(segment, tokens, first, last))
+        waiting = walk.closed & (walk.eager if wanted is None else walk.opened & gaps)  # gaps that may yet close
+        heads: dict[int, list[_Found]] = {}  # gap -> matches that wait at it
+        named = self._named
+        sentence, begin = None, 0
+        for state, first, last in walk.states:
+            for segment, owners in state.completes if wanted is None else state.conditions:
+                match: _Found = (first, last, ((segment, first, last),) if segment in named else ())
                 for owner in owners:
-                    _keep(complete, owner, match)
-            if state.opens:
-                walks[last].append((state, first))
-                opened[last].update(state.opens)
-            for gap in sorted(state.joins.keys() & window) if window else ():
+                    if wanted is None or owner in wanted:
+                        _keep(complete, owner, match)
+            if not waiting:
+                continue
+            closing = heads and not waiting.isdisjoint(state.joins)
+            if closing and tokens.sentences[first] != sentence:
+                sentence = tokens.sentences[first]
+                begin = tokens.sentences.index(sentence, begin)
+            for gap in sorted(heads.keys() & state.joins.keys()) if closing else ():
                 for segment, width, after in state.joins[gap]:
-                    nearest = max(sentence_begin, first - 1 - width)
-                    head = self._head(gap, tokens, walks, later, range(first - 1, nearest - 1, -1))
+                    head = _latest(heads[gap], first, max(begin, first - 1 - width))
                     if head is None:
                         continue
-                    caught = self._captures(segment, tokens, first, last)
-                    match = _Found(head.first, last, head.captures + caught)
+                    parts = (*head[2], (segment, first, last)) if segment in named else head[2]
+                    match = (head[0], last, parts)
                     for owner in self._owners_of(after):
-                        _keep(complete, owner, match)
-                    if after <= self._gaps:
-                        later.setdefault(after, []).append(match)
-                        opened[last].add(after)
+                        if owner in wanted if wanted is not None else not owner.startswith(CONDITION):
+                            _keep(complete, owner, match)
+                    if after <= self._eager if wanted is None else after in gaps:
+                        waiting.add(after)
+                        heads.setdefault(after, []).append(match)
+            for gap in waiting.intersection(state.opens):
+                segment = state.opens[gap]
+                match = (first, last, ((segment, first, last),) if segment in named else ())
+                heads.setdefault(gap, []).append(match)
         return complete
 
-    def _head(
-        self,
-        gap: int,
-        tokens: Tokens,
-        walks: list[list[tuple[_State, int]]],
-        later: dict[int, list[_Found]],
-        words: range,
-    ) -> _Found | None:
-        """The latest match that waits at `gap` and ends on one of `words`."""
-        for found in reversed(later.get(gap, [])[-_HEADS_LOOKED_AT:]):
-            if found.last in words:
-                return found
-        for word in words:
-            for state, first in reversed(walks[word]):
-                if gap in state.opens:
-                    return _Found(first, word, self._captures(state.opens[gap], tokens, first, word))
-        return None
+    def _caught(self, text: str, tokens: Tokens, parts: tuple[_Part, ...]) -> dict[str, str]:
+        """What the `<name>`s of a match caught."""
+        return {
+            name: text[tokens.starts[word] : tokens.ends[word]]
+            for segment, first, last in parts
+            for name, word in self._captures(segment, tokens, first, last)
+        }
 
     def _captures(self, segment: int, tokens: Tokens, first: int, last: int) -> tuple[tuple[str, int], ...]:
         """What the `<name>`s of a segment stand on when it spans the words `first` to `last`."""
-        if segment not in self._named:
-            return ()
-        stack: list[tuple[int, int, int, tuple[Any, ...]]]
-        stack = [(choice, node, first, ()) for choice, node in self._named[segment]]
+        best: tuple[tuple[str, int], ...] = ()  # a segment can be read in several ways; the one that catches most counts
+        stack: list[tuple[Mapping[int, int], int, tuple[tuple[str, int], ...]]]
+        stack = [(self._named[segment], first, ())]
         while stack:
-            choice, node, word, caught = stack.pop()
-            if choice not in self._meanings(self._kind(tokens.words[word])):
-                continue
-            name = self._names.get(choice)
-            so_far = (*caught, (name, word)) if name else caught
-            if word < last:
-                stack += [(choice, node, word + 1, so_far) for choice, node in self._following(node).items()]
-            elif any(end[0] == segment for end in self._ends_of(node)):
-                return so_far
-        return ()
+            following, word, caught = stack.pop()
+            for choice in self._meanings(self._kind(tokens.words[word])).intersection(following):
+                node, name = following[choice], self._names.get(choice)
+                so_far = (*caught, (name, word)) if name else caught
+                if word < last:
+                    stack.append((self._following(node), word + 1, so_far))
+                elif any(end[0] == segment for end in self._ends_of(node)):
+                    best = max(best, so_far, key=len)
+        return best
+
+
+def _latest(heads: list[_Found], before: int, nearest: int) -> _Found | None:
+    """The match that ends latest of those that end before the word `before`, at the word `nearest` or behind it."""
+    fitting = [head for head in heads[-_HEADS_LOOKED_AT:] if nearest <= head[1] < before]
+    return max(fitting, key=_end) if fitting else None
+
+
+def _end(found: _Found) -> tuple[int, int]:
+    return found[1], found[0]
 
 
 def _keep(complete: dict[str, list[_Found]], owner: str, match: _Found) -> None:
@@ -301,13 +342,13 @@ def _negated_words(tokens: Tokens, raw: dict[str, list[_Found]]) -> list[bool]:
     negators = raw.get(NEGATORS)
     if not negators:
         return negated
-    cancelled = {word for match in raw.get(CANCELLED_BY, ()) for word in range(match.first, match.last + 1)}
-    ends = {match.first for match in raw.get(ENDS, ())}
-    for negator in negators:
-        if negator.first in cancelled:
+    cancelled = {word for first, last, _ in raw.get(CANCELLED_BY, ()) for word in range(first, last + 1)}
+    ends = {first for first, _, _ in raw.get(ENDS, ())}
+    for first, last, _ in negators:
+        if first in cancelled:
             continue
-        for word in range(negator.last + 1, min(negator.last + 1 + NEGATION_REACH, len(negated))):
-            if word in ends or tokens.clauses[word] != tokens.clauses[negator.last]:
+        for word in range(last + 1, min(last + 1 + NEGATION_REACH, len(negated))):
+            if word in ends or tokens.clauses[word] != tokens.clauses[last]:
                 break
             negated[word] = True
     return negated

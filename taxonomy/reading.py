@@ -33,12 +33,10 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
     True
     """
     tokens = tokenize(text)
-    matches = knowledge.matcher.find(text, tokens)
-    switched_off = {
-        (match.owner.removeprefix(UNLESS), tokens.sentences[match.first])
-        for match in matches
-        if match.owner.startswith(UNLESS)
-    }
+    walk = knowledge.matcher.walk(tokens)
+    matches = knowledge.matcher.find(text, walk)
+    conditions = {UNLESS + match.owner.removeprefix(WHEN) for match in matches if match.owner.startswith(WHEN)}
+    switched_off = knowledge.matcher.holding(walk, conditions)
     fired: dict[str, Fired] = {}
     pitfalls: dict[str, str] = {}
     for match in matches:
@@ -46,7 +44,7 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
         if match.owner.startswith(WHEN):
             rule = knowledge.rules[match.owner.removeprefix(WHEN)]
             counts = rule.scope == "any" or match.negated == (rule.scope == "negated")
-            if counts and rule.id not in fired and (rule.id, tokens.sentences[match.first]) not in switched_off:
+            if counts and rule.id not in fired and (UNLESS + rule.id, tokens.sentences[match.first]) not in switched_off:
                 fired[rule.id] = Fired(rule, text[start:end], start, end, match.captures)
         elif match.owner.startswith(PITFALL):
             pitfalls.setdefault(match.owner.removeprefix(PITFALL), text[start:end])

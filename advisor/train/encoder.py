@@ -63,14 +63,15 @@ def train(
     recipe: Any,
     *,
     seeds: int,
+    words: Sequence[Item],
     tell: Callable[[str], None],
 ) -> Trained:
-    """The network fitted to `items`, the mean of as many runs as there are `seeds`."""
+    """The network fitted to `items`, the mean of as many runs as there are `seeds`; it knows the words of `words`."""
     from models.sentence_encoder import training, vocabulary
     from models.sentence_encoder.network import SentenceEncoder, adopt
 
     whole = vocabulary.tokenizer(vocabulary.choose(parent.vocabulary, {}, most=len(parent.vocabulary)))
-    used = Counter(token for item in items for token in whole.encode(item.text).tokens)
+    used = Counter(token for item in words for token in whole.encode(item.text).tokens)
     tokens = vocabulary.choose(parent.vocabulary, used)
     examples = encode(items, tokens, categories, subtasks)
     start = adopt(parent.tensors, [parent.vocabulary[token] for token in tokens])
@@ -89,6 +90,20 @@ def train(
         states.append({name: value.clone() for name, value in network.state_dict().items()})
     network.load_state_dict(training.average(states))
     return Trained(network.eval(), tokens, list(categories), list(subtasks))
+
+
+def finish(twin: Trained, items: Sequence[Item], recipe: Any, *, tell: Callable[[str], None]) -> Trained:
+    """`twin`, trained on: a few gentle passes over all `items`, those that it has not seen among them."""
+    from models.sentence_encoder import training
+
+    examples = encode(items, twin.tokens, twin.categories, twin.subtasks)
+    training.fit(
+        twin.network,
+        examples,
+        recipe,
+        tell=lambda step, total, loss: tell(f"release, step {step} of {total}, loss {loss:.3f}"),
+    )
+    return twin
 
 
 def encode(items: Sequence[Item], tokens: list[str], categories: Sequence[str], subtasks: Sequence[str]) -> list[Any]:

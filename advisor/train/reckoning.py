@@ -17,7 +17,7 @@ from taxonomy.reading import read_text
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 PRECISION = 0.985  # of the rules alone, where they decide alone: the promise is 0.98
-LEAST_SURE = 40  # held-out cases above the limit that must show it
+LEAST_SURE = 100  # cases above the limit that must show it
 COST_OF_ASKING = 0.005  # share of the held-out cases whose right answer may be lost by asking when unsure
 
 
@@ -59,15 +59,22 @@ def tabulate(knowledge: Knowledge, items: Sequence[Item], impressions: Sequence[
     )
 
 
-def fit(table: Table, subtasks: Sequence[str]) -> Reckoning:
-    """The scales that make what is wanted likeliest, and the limits that keep the promises."""
-    alone = _scales([table.rules], table.wanted)
+def fit(table: Table, subtasks: Sequence[str], cross: tuple[Array, Array]) -> Reckoning:
+    """The scales that make what is wanted likeliest, and the limits that keep the promises.
+
+    Args:
+        table: what each source says of the held-out items.
+        subtasks: what the columns of its sub-task logits stand for.
+        cross: what the rules say of every item, fitted without its batch, and what is wanted there: how sure the rules
+            must be to decide alone is a matter of rare errors, and takes more cases than are held out.
+    """
+    alone = _scales([cross[0]], cross[1])
     rules, encoder, neighbours = _scales([table.rules, table.encoder, table.neighbours], table.wanted)
     together = _probabilities(rules * table.rules + encoder * table.encoder + neighbours * table.neighbours)
     decided = table.wanted.max(axis=1) > 1.5 / table.wanted.shape[1]
     return Reckoning(
         rules_alone=round(float(alone[0]), 3),
-        sure=_sure(_probabilities(alone[0] * table.rules), table.wanted),
+        sure=_sure(_probabilities(alone[0] * cross[0]), cross[1]),
         rules=round(float(rules), 3),
         encoder=round(float(encoder), 3),
         neighbours=round(float(neighbours), 3),

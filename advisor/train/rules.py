@@ -11,7 +11,7 @@ from advisor.train.cases import Item, targets
 from taxonomy.knowledge import Knowledge
 from taxonomy.reading import read_text
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Array = np.ndarray[Any, np.dtype[Any]]
 
 STIFFNESS = 1.0  # of the prior: squared distance of a weight from its word, against one case's log loss
 NOTHING = -1e9  # log-odds of what is not to be chosen
@@ -81,6 +81,29 @@ def category_weights(knowledge: Knowledge, items: Sequence[Item], *, stiffness: 
     seen = fired(knowledge, items, subtasks=False)
     wanted = np.array([targets(item, seen.outcomes) for item in items])
     return _named(seen, fit(seen, wanted, np.zeros(wanted.shape), stiffness=stiffness))
+
+
+def cross_fitted(knowledge: Knowledge, items: Sequence[Item], *, stiffness: float = STIFFNESS) -> tuple[Array, Array]:
+    """What the rules say of each item when they were fitted without the batch that it is from: log-odds, and targets.
+
+    Both are items × categories. Every item is thus judged by weights that a stranger's texts were used for.
+    """
+    seen = fired(knowledge, items, subtasks=False)
+    wanted = np.array([targets(item, seen.outcomes) for item in items])
+    logits = np.zeros(wanted.shape)
+    width = wanted.shape[1]
+    batch = np.array([item.batch for item in items])
+    for name in sorted(set(batch)):
+        own, others = np.flatnonzero(batch == name), np.flatnonzero(batch != name)
+        part = seen._replace(design=_rows(seen.design, others, width))
+        weights = fit(part, wanted[others], np.zeros(wanted[others].shape), stiffness=stiffness)
+        logits[own] = (_rows(seen.design, own, width) @ weights).reshape(-1, width)
+    return logits, wanted
+
+
+def _rows(design: sparse.csr_matrix, items: Array, width: int) -> sparse.csr_matrix:
+    """The rows of a design matrix that are about some items."""
+    return design[(items[:, None] * width + np.arange(width)).ravel()]
 
 
 def subtask_weights(knowledge: Knowledge, items: Sequence[Item], *, stiffness: float = STIFFNESS) -> dict[str, Any]:

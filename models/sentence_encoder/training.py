@@ -30,7 +30,7 @@ class Recipe(NamedTuple):
 
     epochs: float = 5.0
     batch: int = 32
-    rate: float = 1e-4  # of the last layer
+    rate: float = 2.5e-4  # of the last layer
     heads_rate: float = 1e-3
     layer_decay: float = 0.85  # each layer learns at this share of the rate of the one above it
     weight_decay: float = 0.01
