@@ -6,8 +6,8 @@ read from what the answer points to.
 """
 
 import math
-from operator import mul
 from collections.abc import Collection, Mapping
+from operator import mul
 from typing import NamedTuple
 
 from advisor.posterior import ANSWER_LOG_ODDS
@@ -58,7 +58,8 @@ def expected_information(question: Question, probabilities: Mapping[str, float])
     likely, spread = _likelihoods(question, tuple(probabilities))
     p = tuple(probabilities.values())
     # By symmetry this is the entropy of the answer less its mean entropy where the category is known.
-    return _entropy([sum(map(mul, p, row)) for row in likely]) - sum(map(mul, p, spread))
+    information: float = _entropy([sum(map(mul, p, row)) for row in likely]) - sum(map(mul, p, spread))
+    return information
 
 
 _ODDS: dict[str | None, float] = {None: 1.0, **{word: math.exp(value) for word, value in ANSWER_LOG_ODDS.items()}}

@@ -1,8 +1,8 @@
 """What a running program knows: the compiled index, loaded once.
 
-`python -m taxonomy compile` writes taxonomy/index.json from the YAML and the fitted weights; building the package does the same. In a
-checkout, where the YAML stands beside it, an index older than a YAML file is made again on the spot. A wheel holds
-the index alone. The index is JSON, laid out so that nothing is read before it is asked for (packing.py).
+`python -m taxonomy compile` writes taxonomy/index.json from the YAML and the fitted weights; building the package does
+the same. In a checkout, where the YAML stands beside it, an index older than a YAML file is made again on the spot. A
+wheel holds the index alone. The index is JSON, laid out so that nothing is read before it is asked for (packing.py).
 """
 
 import mmap

@@ -47,7 +47,7 @@ def filed(form: str) -> tuple[bytes, int]:
 
 
 _Part = tuple[int, int, int]  # a segment with captures, and the first and last word that it stands on
-_Found = tuple[int, int, tuple[_Part, ...]]  # first and last word of a match, complete or still open at a gap; its parts
+_Found = tuple[int, int, tuple[_Part, ...]]  # first and last word of a match, complete or open at a gap; its parts
 
 
 class _State:
@@ -127,8 +127,7 @@ class Matcher:
         states = list(self._walks(tokens))
         met = {state for state, _, _ in states}
         opened, eager, closed = (
-            set[int]().union(*rows)
-            for rows in ([s.opens for s in met], [s.eager for s in met], [s.joins for s in met])
+            set[int]().union(*rows) for rows in ([s.opens for s in met], [s.eager for s in met], [s.joins for s in met])
         )
         return Walk(tokens, states, opened, eager, closed)
 
@@ -305,7 +304,7 @@ class Matcher:
 
     def _captures(self, segment: int, tokens: Tokens, first: int, last: int) -> tuple[tuple[str, int], ...]:
         """What the `<name>`s of a segment stand on when it spans the words `first` to `last`."""
-        best: tuple[tuple[str, int], ...] = ()  # a segment can be read in several ways; the one that catches most counts
+        best: tuple[tuple[str, int], ...] = ()  # of several readings, the one that catches most
         stack: list[tuple[Mapping[int, int], int, tuple[tuple[str, int], ...]]]
         stack = [(self._named[segment], first, ())]
         while stack:

@@ -44,7 +44,8 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
         if match.owner.startswith(WHEN):
             rule = knowledge.rules[match.owner.removeprefix(WHEN)]
             counts = rule.scope == "any" or match.negated == (rule.scope == "negated")
-            if counts and rule.id not in fired and (UNLESS + rule.id, tokens.sentences[match.first]) not in switched_off:
+            off = (UNLESS + rule.id, tokens.sentences[match.first]) in switched_off
+            if counts and not off and rule.id not in fired:
                 fired[rule.id] = Fired(rule, text[start:end], start, end, match.captures)
         elif match.owner.startswith(PITFALL):
             pitfalls.setdefault(match.owner.removeprefix(PITFALL), text[start:end])

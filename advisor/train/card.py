@@ -15,18 +15,18 @@ What stands in `encoder.onnx`, release `{name}`. Written by `python -m advisor.t
 
 | | |
 | --- | --- |
-| purpose | says of a description in English which of nine kinds of task it is, and which sub-task; not meant for anything else |
+| purpose | says which of nine kinds of task a description in English is, and which sub-task; meant for nothing else |
 | parent | all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0), taken from the wheel `{parent}`, sha256 `{sha}` |
 | licence | Apache-2.0, as the parent and the cases |
-| network | transformer encoder, 6 layers of 384, 12 heads; mean over the tokens; two linear heads; {tokens:,} word pieces |
-| trained on | {count:,} worked cases of the knowledge base (of them {vague} that say too little), written for this project |
-| trained with | tensor_core, `models/sentence_encoder`; weights of {seeds} runs averaged; {minutes:.0f} minutes on two cores for the twin and the release |
+| network | transformer encoder, 6 layers of 384, 12 heads; mean over tokens; two linear heads; {tokens:,} word pieces |
+| trained on | {count:,} texts of the knowledge base, written for this project; {vague} of them say too little |
+| trained with | tensor_core (`models/sentence_encoder`), runs averaged: {seeds}; {minutes:.0f} minutes in all |
 | recipe | {recipe} |
 | form | ONNX, weights of 8 bits with a scale for each output, tokenizer and quoted cases inside; no torch at run time |
 
 ## How good
 
-Of the encoder's twin, which was trained without the batches {batches} ({held} texts, each batch by another hand), on those batches:
+Of the encoder's twin, which had not seen the batches {batches} ({held} texts, each batch by another hand), on those:
 
 | | rules alone | with the encoder |
 | --- | --- | --- |
@@ -36,8 +36,8 @@ Accuracy counts the category or one that an expert would also accept. The public
 
 ## Limits
 
-English only. Texts of more than 256 word pieces are read at their beginning and end. Nothing was learned from users. The
-cases are invented: trades and wordings that nobody thought of are where it errs, and then it is often sure of itself.
+English only. Texts of more than 256 word pieces are read at their beginning and end. Nothing was learned from users.
+The cases are invented: it errs on trades and wordings that nobody thought of, and is then often sure of itself.
 
 ## Cases by category
 

@@ -30,7 +30,8 @@ def items(sources: Sources) -> list[Item]:
 
 def split(found: Iterable[Item], held_out: Sequence[str] = HELD_OUT) -> tuple[list[Item], list[Item]]:
     """Those to fit on, and those held out."""
-    fit, held = [], []
+    fit: list[Item] = []
+    held: list[Item] = []
     for item in found:
         (held if item.batch in held_out else fit).append(item)
     return fit, held

