@@ -36,11 +36,13 @@ from tensor_core import optim as optim
 from tensor_core.autograd import enable_grad as enable_grad
 from tensor_core.autograd import is_grad_enabled as is_grad_enabled
 from tensor_core.autograd import no_grad as no_grad
+from tensor_core.capture import capture as capture
 from tensor_core.creation import Generator as Generator
 from tensor_core.creation import manual_seed as manual_seed
 from tensor_core.ops import FUNCTIONS as _FUNCTIONS
 from tensor_core.tensor import Tensor as Tensor
 from tensor_core.tensor import grad as grad
+from tensor_core.trace import CaptureError as CaptureError
 
 __version__ = "0.1.0"
 

@@ -17,6 +17,8 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import torch
 
+from tensor_core.trace import watching
+
 # What a gradient rule computes with: a raw torch.Tensor, or a Traced tensor when the rule itself is to be recorded.
 Array: TypeAlias = Any
 Hook: TypeAlias = Callable[[Any], Any]
@@ -273,10 +275,13 @@ def walk(
 
 def accumulate(found: dict[Place, Array], *, create_graph: bool, handle: Callable[..., Traced]) -> None:
     """Add each gradient to the `.grad` of the leaf's tensor."""
+    watch = watching.get()
     for leaf, grad in found.items():
         owner = leaf.owner() if isinstance(leaf, Leaf) else None
         if owner is None:
             continue
+        if watch is not None:
+            watch.leaves.append(owner)
         held = owner.grad
         if held is None:
             owner.grad = grad if create_graph else handle(grad)

@@ -186,6 +186,14 @@ def _scalar(value: float, dtype: torch.dtype) -> torch.Tensor:
     return torch.tensor(value, dtype=dtype)
 
 
+def cached_number(raw: torch.Tensor) -> float | None:
+    """The number that a tensor from `scalar` stands for; None for every other tensor."""
+    if raw.dim() or raw.dtype not in _CACHED_TYPES or raw.device.type != "cpu":
+        return None
+    number: float = raw.item()
+    return number if number and _scalar(number, raw.dtype) is raw else None
+
+
 def scalar(value: Any, like: torch.Tensor) -> Any:
     """`value` ready to meet `like` in a kernel: unwrapped, or cached if it is a number of the same type."""
     if isinstance(value, Tensor):
