@@ -281,7 +281,7 @@ def accumulate(found: dict[Place, Array], *, create_graph: bool, handle: Callabl
         if owner is None:
             continue
         if watch is not None:
-            watch.leaves.append(owner)
+            watch.leaves[owner] = None
         held = owner.grad
         if held is None:
             owner.grad = grad if create_graph else handle(grad)

@@ -14,6 +14,7 @@ import platform
 import shutil
 import stat
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -119,10 +120,11 @@ def _check_owner(folder: Path) -> None:
             raise PermissionError(f"{place}: others may write here; set TENSOR_CORE_CACHE to a folder of your own")
 
 
-def compile(traced: Traced, key: str, device: torch.device) -> Runner:
+def compile(traced: Traced, key: str) -> Runner:
     """The compiled step, written to the disk first. Takes seconds to minutes, and one core or more."""
     import torch._inductor
 
+    started = time.perf_counter()
     base = cache_folder()
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_owner(base)
@@ -138,13 +140,18 @@ def compile(traced: Traced, key: str, device: torch.device) -> Runner:
             elif entry.name != _LIBRARY:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         checksum = hashlib.sha256((making / _LIBRARY).read_bytes()).hexdigest()
-        note = {"sha256": checksum, "torch": torch.__version__, "bytes": (making / _LIBRARY).stat().st_size}
+        note = {
+            "sha256": checksum,
+            "torch": torch.__version__,
+            "nodes": len(traced.module.graph.nodes),
+            "seconds": round(time.perf_counter() - started, 3),
+        }
         (making / _NOTE).write_text(json.dumps(note) + "\n", encoding="utf-8")
         _publish(making, base / key)
     finally:
         shutil.rmtree(making, ignore_errors=True)
     _trim(base)
-    return _open(base / key / _LIBRARY, device)
+    return _open(base / key / _LIBRARY, traced.device)
 
 
 def _publish(making: Path, place: Path) -> None:

@@ -31,7 +31,7 @@ class Watch:
     def __init__(self) -> None:
         """Nothing seen yet."""
         self.modes: dict[Any, bool] = {}
-        self.leaves: list[Any] = []
+        self.leaves: dict[Any, None] = {}  # each once, in order
         self.optimizers: list[Any] = []
 
 
@@ -72,9 +72,17 @@ class Traced(NamedTuple):
     state: tuple[torch.Tensor, ...]
     written: tuple[torch.Tensor, ...]  # those of `state` that the graph writes to
     outline: Any
-    watch: Watch
+    modes: tuple[tuple[Any, bool], ...]  # of modules, as the graph takes them to be
+    added: tuple[tuple[Any, Any], ...]  # leaves and their gradients, which the graph adds to
+    left: tuple[Any, ...]  # leaves whose gradients are the last outputs, because no optimiser took them
+    settings: int
     symbols: dict[tuple[int, int], Any]  # (argument, dimension) to the symbol of its size
     guards: tuple[Any, ...]  # what must be true of the symbols, as sympy expressions
+
+    @property
+    def device(self) -> torch.device:
+        """Where the step runs."""
+        return self.inputs[0].device if self.inputs else torch.device("cpu")
 
     def fits(self, shapes: Sequence[torch.Size]) -> bool:
         """Whether the graph holds for arguments of these shapes."""
@@ -90,6 +98,15 @@ class Traced(NamedTuple):
                 elif values.setdefault(symbol, size) != size:
                     return False
         return all(size > 1 for size in values.values()) and all(bool(g.xreplace(values)) for g in self.guards)
+
+    def holds(self) -> bool:
+        """Whether what the graph takes for granted, besides the arguments, is still so."""
+        return (
+            self.settings == settings
+            and all(module._training is mode for module, mode in self.modes)
+            and all(leaf.grad is grad for leaf, grad in self.added)
+            and all(leaf.grad is None for leaf in self.left)
+        )
 
 
 class Slot(NamedTuple):
@@ -151,18 +168,23 @@ def trace(
     lift = _lift(fakes, constant)
     watch = Watch()
     outline: Any = None
+    left: list[Any] = []
 
     def run(*tensors: torch.Tensor) -> list[torch.Tensor]:
         nonlocal outline
         with lift:
             found, outline = call(tensors)
+            if not watch.optimizers:
+                left.extend(leaf for leaf in watch.leaves if _is_fake(leaf.grad))
+                found = [*found, *(leaf.grad.raw for leaf in left)]
             # What is state already is copied, because the caller would see the next step write into it.
             known = {id(fake) for _, fake, _ in lift.lifted.values()} | {id(t) for t in tensors}
             return [lift.lift(t).clone() if id(lift.lift(t)) in known else t for t in found]
 
+    before = settings
     token = watching.set(watch)
     try:
-        with torch.inference_mode(False), torch.no_grad(), fakes, enable_python_dispatcher():
+        with torch.no_grad(), fakes, enable_python_dispatcher():
             module = make_fx(run, decomposition_table=_simpler())(*inputs)
     except Exception as error:
         raise _explained(error) from error
@@ -181,7 +203,10 @@ def trace(
         tuple(real for real, *_ in lift.lifted.values()),
         tuple(real for real, _, node in lift.lifted.values() if node in written),
         outline,
-        watch,
+        tuple(watch.modes.items()),
+        tuple((leaf, leaf.grad) for leaf in watch.leaves if leaf.grad is not None),
+        tuple(left),
+        before,
         symbols,
         tuple(guard.expr for guard in shapes.guards),
     )
@@ -294,8 +319,12 @@ def _written(module: torch.fx.GraphModule) -> set[Any]:
 def _forget_fakes(watch: Watch) -> None:
     """Leave no fake gradient behind: the gradients of a captured step live and die inside it."""
     for leaf in watch.leaves:
-        if leaf.grad is not None and type(leaf.grad.raw) is not torch.Tensor:
+        if _is_fake(leaf.grad):
             leaf.grad = None
+
+
+def _is_fake(tensor: Any) -> bool:
+    return tensor is not None and type(tensor.raw) is not torch.Tensor
 
 
 def _explained(error: Exception) -> CaptureError:
