@@ -40,6 +40,7 @@ from tensor_core.capture import capture as capture
 from tensor_core.creation import Generator as Generator
 from tensor_core.creation import manual_seed as manual_seed
 from tensor_core.ops import FUNCTIONS as _FUNCTIONS
+from tensor_core.scan import scan as scan
 from tensor_core.tensor import Tensor as Tensor
 from tensor_core.tensor import grad as grad
 from tensor_core.trace import CaptureError as CaptureError

@@ -7,6 +7,7 @@ settings of an optimiser by `outdate`.
 """
 
 import contextlib
+import dataclasses
 import linecache
 import os
 import traceback
@@ -30,6 +31,8 @@ class Watch:
 
     def __init__(self) -> None:
         """Nothing seen yet."""
+        self.fakes: Any = None  # the mode of the fake tensors, and what makes an input of the graph of a real one
+        self.lift: Any = None
         self.modes: dict[Any, bool] = {}
         self.leaves: dict[Any, None] = {}  # each once, in order
         self.optimizers: list[Any] = []
@@ -115,7 +118,7 @@ class Slot(NamedTuple):
     number: int
 
 
-def flatten(value: Any, found: list[torch.Tensor], unwrap: Callable[[Any], torch.Tensor | None]) -> Any:
+def flatten(value: Any, found: list[Any], unwrap: Callable[[Any], Any]) -> Any:
     """The outline of nested tuples, lists and dicts, each tensor replaced by its slot and added to `found`."""
     raw = unwrap(value)
     if raw is not None:
@@ -167,6 +170,7 @@ def trace(
         inputs = [torch.empty(size, dtype=a.dtype, device=a.device) for size, a in zip(sizes, arguments, strict=True)]
     lift = _lift(fakes, constant)
     watch = Watch()
+    watch.fakes, watch.lift = fakes, lift.lift
     outline: Any = None
     left: list[Any] = []
 
@@ -191,6 +195,10 @@ def trace(
     finally:
         watching.reset(token)
         _forget_fakes(watch)
+    # The step may not look at numbers, but the loops that TorchInductor makes may.
+    shapes.settings = dataclasses.replace(
+        shapes.settings, allow_scalar_outputs=True, allow_dynamic_output_shape_ops=True
+    )
     _arrange(module, [node for *_, node in lift.lifted.values()])
     written = _written(module)
     sized: list[tuple[tuple[int, int], Any]] = [
@@ -251,6 +259,8 @@ def _lift(fakes: Any, constant: Callable[[torch.Tensor], Any]) -> Any:
     from torch.utils._pytree import tree_map
 
     class Lift(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        supports_higher_order_operators = True
+
         def __init__(self) -> None:
             super().__init__()  # type: ignore[no-untyped-call]
             self.lifted: dict[int, tuple[torch.Tensor, torch.Tensor, Any]] = {}

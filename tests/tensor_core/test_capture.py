@@ -10,18 +10,6 @@ import pytest
 import torch
 
 import tensor_core as tc
-from tensor_core import compile as compiling
-
-needs_compiler = pytest.mark.skipif(compiling.missing_compiler(torch.device("cpu")) is not None, reason="no compiler")
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("compiled", numbered=True)
-    folder.chmod(0o700)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TENSOR_CORE_CACHE", str(folder))
-        yield folder
 
 
 def network() -> tuple[tc.nn.Module, tc.optim.AdamW]:
@@ -53,7 +41,6 @@ def batch(rows: int) -> tuple[tc.Tensor, tc.Tensor]:
     return tc.randn(rows, 6), tc.randint(0, 3, (rows,))
 
 
-@needs_compiler
 def test_a_captured_step_trains_like_the_step_itself(cache: Path) -> None:
     """Same losses, norms and weights: with a schedule, groups, clipping, changing batch sizes and both modes."""
     twins = [network() for _ in range(2)]
@@ -75,7 +62,6 @@ def test_a_captured_step_trains_like_the_step_itself(cache: Path) -> None:
     assert twins[0][1].state.keys() == twins[1][1].state.keys()
 
 
-@needs_compiler
 def test_dropout_is_fresh_in_each_call_and_the_same_for_the_same_seed(cache: Path) -> None:
     net, optimizer = network()
     step = tc.capture(training_step(net, optimizer))
@@ -111,7 +97,6 @@ print(time.perf_counter() - start, "torch._inductor.compile_fx" in sys.modules)
 """
 
 
-@needs_compiler
 def test_a_second_process_finds_the_step_on_the_disk(cache: Path) -> None:
     code = _SECOND_PROCESS.format(root=str(Path(tc.__file__).parents[1]), tests=str(Path(__file__).parent))
     runs = [
@@ -167,7 +152,6 @@ def test_a_folder_that_others_may_write_to_is_refused(monkeypatch: pytest.Monkey
         assert step(tc.ones(3)).tolist() == [2, 2, 2]
 
 
-@needs_compiler
 def test_auto_compiles_in_the_background_only_what_is_repaid(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     net, optimizer = network()
     net.eval()
@@ -189,7 +173,6 @@ def test_auto_compiles_in_the_background_only_what_is_repaid(cache: Path, monkey
     assert all(loss.item() < 100 for loss in losses)
 
 
-@needs_compiler
 def test_gradients_that_no_optimiser_takes_are_left_to_the_caller(cache: Path) -> None:
     w = tc.tensor([1.0, 2.0], requires_grad=True)
     step = tc.capture(lambda x: (w * w * x).sum().backward())
@@ -222,7 +205,6 @@ def test_a_changed_mode_or_setting_is_never_ignored() -> None:
     assert tracing.watching.get() is None
 
 
-@needs_compiler
 def test_everything_works_with_torchs_own_autograd_switched_off(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("torch's autograd was used")
