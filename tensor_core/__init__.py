@@ -30,6 +30,7 @@ from typing import Any
 import torch as _torch
 
 from tensor_core import creation as _creation
+from tensor_core import fft as fft
 from tensor_core import linalg as linalg
 from tensor_core import nn as nn
 from tensor_core import optim as optim
@@ -39,6 +40,7 @@ from tensor_core.autograd import no_grad as no_grad
 from tensor_core.capture import capture as capture
 from tensor_core.creation import Generator as Generator
 from tensor_core.creation import manual_seed as manual_seed
+from tensor_core.fft import stft as stft
 from tensor_core.ops import FUNCTIONS as _FUNCTIONS
 from tensor_core.scan import scan as scan
 from tensor_core.tensor import Tensor as Tensor

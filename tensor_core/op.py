@@ -320,6 +320,8 @@ def _view(op: Op) -> Callable[..., Any]:
 
     def call(input: Any, *args: Any, **kwargs: Any) -> Any:
         args = op.bind((input, *args), kwargs)[1:]
+        if Tensor in map(type, args):
+            args = tuple([a.item() if isinstance(a, Tensor) else a for a in args])
         if not isinstance(input, Tensor):
             return kernel(input, *args)
         raw = input.raw

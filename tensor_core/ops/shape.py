@@ -198,13 +198,13 @@ def expand(input: Tensor, *size: Any) -> Tensor:
     return _expand(input, _sizes(size))
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     """A copy with the order along `dims` reversed.
 
     >>> flip(tensor([1, 2, 3]), 0)
     tensor([3, 2, 1])
     """
-    return _flip(input, _sizes(dims))
+    return _flip(input, _sizes(dims or (named["dims"],)))
 
 
 def split(input: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
@@ -301,3 +301,169 @@ def broadcast_to(input: Tensor, *size: Any) -> Tensor:
             [1, 2]])
     """
     return _expand(input, _sizes(size))
+
+
+# ---- diagonals and triangles
+
+
+@op(input=lambda grad, offset, dim1, dim2: grad.diagonal(offset, dim1, dim2))
+def _undiagonal(input: Array, size: tuple[int, ...], offset: int, dim1: int, dim2: int) -> Array:
+    """Zeros of shape `size`, with `input` on one diagonal."""
+    return _ATEN.diagonal_backward.default(input, size, offset, dim1, dim2)
+
+
+@op(view=True, input=lambda grad, shape, offset, dim1, dim2: _undiagonal(grad, shape, offset, dim1, dim2))
+def diagonal(input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
+    """A view of the entries whose indices along `dim2` and `dim1` differ by `offset`.
+
+    >>> diagonal(tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
+    return torch.diagonal(input, offset, dim1, dim2)
+
+
+@op(input=lambda grad, offset, dim1, dim2: grad.diagonal(offset, dim1, dim2))
+def diag_embed(input: Array, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Array:
+    """Matrices of zeros with the last dimension of `input` on a diagonal.
+
+    >>> diag_embed(tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
+    return torch.diag_embed(input, offset, dim1, dim2)
+
+
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The matrix with a vector on its diagonal, or a copy of the diagonal of a matrix.
+
+    >>> diag(tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
+    if input.dim() not in (1, 2):
+        raise RuntimeError(f"diag needs a vector or a matrix, not shape {tuple(input.shape)}; use diagonal()")
+    return diag_embed(input, diagonal) if input.dim() == 1 else clone(input.diagonal(diagonal))
+
+
+def trace(input: Tensor) -> Tensor:
+    """The sum of the diagonal of a matrix.
+
+    >>> trace(tensor([[1, 2], [3, 4]]))
+    tensor(5)
+    """
+    if input.dim() != 2:
+        raise RuntimeError(f"trace needs a matrix, not shape {tuple(input.shape)}")
+    total: Tensor = diagonal(input).sum()
+    return total
+
+
+@op(input=lambda grad, diagonal: grad.tril(diagonal), in_place=torch.Tensor.tril_)
+def tril(input: Array, diagonal: int = 0) -> Array:
+    """`input` with zeros above a diagonal of its last two dimensions.
+
+    >>> tril(tensor([[1, 2], [3, 4]]))
+    tensor([[1, 0],
+            [3, 4]])
+    """
+    return torch.tril(input, diagonal)
+
+
+@op(input=lambda grad, diagonal: grad.triu(diagonal), in_place=torch.Tensor.triu_)
+def triu(input: Array, diagonal: int = 0) -> Array:
+    """`input` with zeros below a diagonal of its last two dimensions.
+
+    >>> triu(tensor([[1, 2], [3, 4]]))
+    tensor([[1, 2],
+            [0, 4]])
+    """
+    return torch.triu(input, diagonal)
+
+
+# ---- repeated and moved
+
+
+@op(input=lambda grad, shifts, dims: _rolled(grad, [-n for n in shifts], dims))
+def _roll(input: Array, shifts: list[int], dims: list[int]) -> Array:
+    return torch.roll(input, shifts, dims)
+
+
+def _rolled(grad: Array, shifts: list[int], dims: list[int]) -> Array:
+    return _roll(grad, shifts, dims)
+
+
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """`input` moved by `shifts` along `dims`; what leaves at the end comes in at the start.
+
+    >>> roll(tensor([1, 2, 3]), 1)
+    tensor([3, 1, 2])
+    """
+    moves, along = _sizes((shifts,)), () if dims is None else _sizes((dims,))
+    if along:
+        return _roll(input, list(moves), list(along))
+    return reshape(_roll(flatten(input), list(moves), [0]), input.shape)
+
+
+def repeat(input: Tensor, *repeats: Any) -> Tensor:
+    """A copy with `input` side by side so many times along each dimension.
+
+    >>> repeat(tensor([1, 2]), 2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
+    times = _sizes(repeats)
+    if len(times) < input.dim():
+        raise RuntimeError(f"repeat needs a number for each dimension of shape {tuple(input.shape)}, not {times}")
+    shape = (*[1] * (len(times) - input.dim()), *input.shape)
+    apart = reshape(input, [n for size in shape for n in (1, size)])
+    wide = expand(apart, [n for time, size in zip(times, shape, strict=True) for n in (time, size)])
+    return clone(wide, torch.contiguous_format).reshape([t * n for t, n in zip(times, shape, strict=True)])
+
+
+def tile(input: Tensor, *dims: Any) -> Tensor:
+    """As `repeat`, for the last dimensions only if fewer are named.
+
+    >>> tile(tensor([[1], [2]]), 2)
+    tensor([[1, 1],
+            [2, 2]])
+    """
+    times = _sizes(dims)
+    return repeat(input, (*[1] * (input.dim() - len(times)), *times))
+
+
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """A view with dimensions moved, the others keeping their order.
+
+    >>> movedim(zeros(2, 3, 4), 0, -1).shape
+    torch.Size([3, 4, 2])
+    """
+    count = input.dim() or 1
+    moves = {d % count: s % count for s, d in zip(_sizes((source,)), _sizes((destination,)), strict=True)}
+    rest = iter([d for d in range(input.dim()) if d not in moves.values()])
+    return _permute(input, tuple(moves[d] if d in moves else next(rest) for d in range(input.dim())))
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` views of equal size along `dim`, the last one possibly smaller.
+
+    >>> [part.tolist() for part in chunk(tensor([1, 2, 3]), 2)]
+    [[1, 2], [3]]
+    """
+    size = input.shape[dim]
+    return split(input, -(-size // chunks), dim) if size else tuple(narrow(input, dim, 0, 0) for _ in range(chunks))
+
+
+@op(input=lambda grad, dimension, size, step: grad.unfold(dimension, size, step))
+def _fold(input: Array, shape: tuple[int, ...], dimension: int, size: int, step: int) -> Array:
+    """Windows added back to where they were taken from."""
+    return _ATEN.unfold_backward.default(input, shape, dimension, size, step)
+
+
+@op(view=True, input=lambda grad, shape, dimension, size, step: _fold(grad, shape, dimension, size, step))
+def unfold(input: Array, dimension: int, size: int, step: int) -> Array:
+    """A view of windows of `size` indices along `dimension`, `step` apart, as a new last dimension.
+
+    >>> unfold(tensor([1, 2, 3, 4]), 0, 2, 1)
+    tensor([[1, 2],
+            [2, 3],
+            [3, 4]])
+    """
+    return input.unfold(dimension, size, step)
