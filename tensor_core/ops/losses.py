@@ -16,6 +16,7 @@ from tensor_core.tensor import Tensor
 
 _ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
 _REDUCTIONS = ("mean", "sum", "none")
+_CODES = {"none": 0, "mean": 1, "sum": 2}  # ATen's
 
 
 def _checked(name: str, reduction: str) -> None:
@@ -192,6 +193,31 @@ def _cross_entropy(
     )
 
 
+def _class_slope(
+    grad: Array,
+    input: Array,
+    target: Array,
+    weight: Array | None,
+    ignore_index: int,
+    reduction: str,
+    logarithms: Array,
+    total: Array,
+) -> Array:
+    if isinstance(grad, Tensor):
+        return _logit_slope(grad, input, target, weight, ignore_index, 0.0, reduction)
+    code = _CODES[reduction]
+    spread = _ATEN.nll_loss_backward(grad, logarithms, target, weight, code, ignore_index, total)
+    return _ATEN._log_softmax_backward_data(spread, logarithms, -1, input.dtype)
+
+
+@op(input=_class_slope, extras="logarithms total")
+def _class_entropy(input: Array, target: Array, weight: Array | None, ignore_index: int, reduction: str) -> Any:
+    """The commonest case, rows of classes and class indices, in torch's two fused kernels."""
+    logarithms = torch.log_softmax(input, -1)
+    loss, total = _ATEN.nll_loss_forward(logarithms, target, weight, _CODES[reduction], ignore_index)
+    return loss, logarithms, total
+
+
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -218,7 +244,8 @@ def cross_entropy(
     shape = tuple(input.shape)
     if weight is not None and weight.shape != (shape[dim],):
         raise ValueError(f"cross_entropy: weight has shape {tuple(weight.shape)}, but there are {shape[dim]} classes")
-    if target.is_floating_point():
+    probabilities = target.is_floating_point()
+    if probabilities:
         _same_shape("cross_entropy", input, target)
     elif tuple(target.shape) != shape[:dim] + shape[dim + 1 :]:
         raise ValueError(
@@ -226,6 +253,8 @@ def cross_entropy(
             f"not {tuple(target.shape)}"
         )
     try:
+        if not label_smoothing and not probabilities and len(shape) <= 2:
+            return _class_entropy(input, target, weight, ignore_index, reduction)
         return _cross_entropy(input, target, weight, ignore_index, label_smoothing, reduction)
     except IndexError:
         low, high = int(target.raw.min()), int(target.raw.max())
