@@ -228,7 +228,7 @@ def walk(
                         newest = place
                     else:
                         heappush(waiting, (-place.number, place))
-                elif grad is not None and _share_memory(flow, grad):
+                elif _share_memory(flow, grad):
                     flow = flow.clone()  # what ends in .grad belongs to it alone
                 grads[place] = flow
             if newest is not None:
@@ -340,5 +340,7 @@ def _revive(node: Node, values: tuple[Any, ...], handle: Callable[..., Traced]) 
 def _share_memory(one: Array, other: Array) -> bool:
     """Whether two tensors lie in one piece of memory; `_cdata` is the address of torch's storage object."""
     if isinstance(one, Traced):
-        one, other = one.raw, other.raw
-    return one is other or one.untyped_storage()._cdata == other.untyped_storage()._cdata
+        one, other = one.raw, getattr(other, "raw", None)
+    if one is other or not isinstance(other, torch.Tensor):
+        return one is other
+    return bool(one.untyped_storage()._cdata == other.untyped_storage()._cdata)

@@ -10,6 +10,7 @@ from tensor_core.autograd import Array, Node, Place, is_grad_enabled, next_numbe
 from tensor_core.op import op
 from tensor_core.ops.memory import clone
 from tensor_core.tensor import Tensor
+from tensor_core.view import View
 
 _ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
 
@@ -207,6 +208,54 @@ def flip(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     return _flip(input, _sizes(dims or (named["dims"],)))
 
 
+class _Shares:
+    """The gradients of parts of a tensor, on their way to it as one: they are joined there, not padded and added."""
+
+    def __init__(self, whole: Place, parts: dict[int, Array]) -> None:
+        self.shape, self.dtype, self.parts = whole.shape, whole.dtype, parts
+
+    def __add__(self, other: "_Shares") -> "_Shares":
+        self.parts.update(other.parts)
+        return self
+
+    add_ = __add__
+
+
+class _Part:
+    """The op of one part of a split tensor."""
+
+    name = "split"
+
+    def gradients(self, grad: Array, places: Sequence[Place | None], values: Sequence[Any]) -> Sequence[Any]:
+        return [None if place is None else _Shares(place, {values[0]: grad}) for place in places]
+
+
+class _Whole:
+    """The op that stands between a tensor and its parts: it joins their gradients."""
+
+    name = "split"
+
+    def gradients(self, grad: Any, places: Sequence[Place | None], values: Sequence[Any]) -> Sequence[Array | None]:
+        dim, sizes = values
+        some = next(iter(grad.parts.values()))
+        shape = list(grad.shape)
+        joined = []
+        for i, size in enumerate(sizes):
+            shape[dim] = size
+            joined.append(grad.parts[i] if i in grad.parts else some.new_zeros(shape))
+        return [cat(joined, dim) if isinstance(some, Tensor) else torch.cat(joined, dim)]
+
+
+_PART, _WHOLE = _Part(), _Whole()
+
+
+def _node(op: Any, place: Place, saved: tuple[Any, ...], shape: torch.Size, dtype: torch.dtype) -> Node:
+    node = Node()
+    node.number, node.op, node.places, node.saved = next_number(), op, (place,), saved
+    node.holds, node.shape, node.dtype, node.hooks = False, shape, dtype, None
+    return node
+
+
 def split(input: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Views of `split_size` indices each along `dim`, the last one possibly smaller; or of the given sizes.
 
@@ -216,8 +265,21 @@ def split(input: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple
     total = input.shape[dim]
     if isinstance(split_size, int):
         split_size = [min(split_size, total - start) for start in range(0, total, split_size)] or [0]
-    starts = [sum(split_size[:i]) for i in range(len(split_size))]
-    return tuple(narrow(input, dim, start, size) for start, size in zip(starts, split_size, strict=True))
+    elif sum(split_size) != total:
+        raise RuntimeError(f"split: sizes {list(split_size)} do not add up to the {total} entries along dim {dim}")
+    place, raw, parts, start = input.place, input.raw, [], 0
+    if place is None or not is_grad_enabled() or raw.is_complex():
+        for size in split_size:
+            parts.append(narrow(input, dim, start, size))
+            start += size
+        return tuple(parts)
+    whole = _node(_WHOLE, place, (dim % raw.dim(), tuple(split_size)), raw.shape, raw.dtype)
+    for i, size in enumerate(split_size):
+        part = raw.narrow(dim, start, size)
+        node = _node(_PART, whole, (i,), part.shape, raw.dtype)
+        parts.append(View.look(part, input, (narrow, (dim, start, size)), node))
+        start += size
+    return tuple(parts)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
