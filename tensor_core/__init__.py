@@ -40,12 +40,14 @@ from tensor_core.autograd import no_grad as no_grad
 from tensor_core.capture import capture as capture
 from tensor_core.creation import Generator as Generator
 from tensor_core.creation import manual_seed as manual_seed
+from tensor_core.export import export_onnx as export_onnx
+from tensor_core.export import quantize_int8 as quantize_int8
 from tensor_core.fft import stft as stft
 from tensor_core.ops import FUNCTIONS as _FUNCTIONS
 from tensor_core.scan import scan as scan
 from tensor_core.tensor import Tensor as Tensor
 from tensor_core.tensor import grad as grad
-from tensor_core.trace import CaptureError as CaptureError
+from tensor_core.tracing import CaptureError as CaptureError
 
 __version__ = "0.1.0"
 

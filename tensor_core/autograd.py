@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import torch
 
-from tensor_core.trace import watching
+from tensor_core.tracing import watching
 
 # What a gradient rule computes with: a raw torch.Tensor, or a Traced tensor when the rule itself is to be recorded.
 Array: TypeAlias = Any

@@ -4,7 +4,7 @@ Context. A step of many small ops costs Python and dispatch for each of them, an
 
 Decision. The first call with arguments of new shapes runs as it is; the second one is traced on fake tensors, compiled
 ahead of time and kept on disk; all later ones run machine code. What a step reads and writes is found by tracing it
-(`trace`), so nothing is listed. What cannot be captured raises; what cannot be compiled here runs as it is.
+(`tracing`), so nothing is listed. What cannot be captured raises; what cannot be compiled here runs as it is.
 
 Consequences. Learning rates, bias corrections and random numbers come from memory and stay fresh; other numbers are
 held fixed, and a changed setting or mode of a module makes a new graph. Side effects in Python happen while tracing
@@ -23,12 +23,12 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from tensor_core import compile as compiling
-from tensor_core import trace as tracing
+from tensor_core import tracing
 from tensor_core.autograd import Memory, next_number
 from tensor_core.op import cached_number
 from tensor_core.repay import Judge
 from tensor_core.tensor import Tensor
-from tensor_core.trace import CaptureError, Traced
+from tensor_core.tracing import CaptureError, Traced
 
 When = Literal["always", "auto", "never"]
 _MANY_KINDS = 8  # of arguments, after which a warning asks whether a number should be a tensor

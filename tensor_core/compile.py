@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from tensor_core.trace import Traced
+from tensor_core.tracing import Traced
 
 Runner = Callable[[list[torch.Tensor]], list[torch.Tensor]]
 

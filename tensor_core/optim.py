@@ -8,7 +8,7 @@ import torch
 
 from tensor_core.autograd import next_number
 from tensor_core.tensor import Tensor
-from tensor_core.trace import outdate, paused, watching
+from tensor_core.tracing import outdate, paused, watching
 
 
 class Group(dict[str, Any]):

@@ -2,11 +2,11 @@
 
 Uncaptured, it is the loop. While a step is traced, the body becomes a graph of its own inside torch's `scan`. What the
 body reads from outside is found by running it once on fake tensors. The gradient is a second scan from the end to the
-beginning, which computes each entry anew from the carry it began with, so that nothing but the carries is kept (Chen et
-al. 2016, Training Deep Nets with Sublinear Memory Cost).
+beginning, which computes each entry anew from the carry it began with, all but the products, so that nothing but
+carries and products is kept (after Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from tensor_core.autograd import Node, Place, enable_grad, is_grad_enabled, next
 from tensor_core.op import cached_number
 from tensor_core.ops.shape import stack
 from tensor_core.tensor import Tensor
-from tensor_core.trace import CaptureError, Watch, flatten, paused, unflatten, watching
+from tensor_core.tracing import CaptureError, Watch, flatten, paused, unflatten, watching
 
 Body = Callable[[Any, Any], tuple[Any, Any]]
 
@@ -147,15 +147,16 @@ class _Loop:
         def combine(*raws: torch.Tensor) -> list[torch.Tensor]:
             carries, rest = raws[: self.count], raws[self.count :]
             entries, outside = rest[: len(rest) - len(self.outside)], rest[len(rest) - len(self.outside) :]
-            with self.swapped(outside), no_grad():
+            with self.swapped(outside) as swap, no_grad():
                 made = self.call([Tensor.handle(c) for c in carries], [Tensor.handle(x) for x in entries])
-            return [t.raw.clone() for t in made] + [c.clone() for c in carries if keeps]
+            kept = (*carries, *swap.products) if keeps else ()
+            return [*[t.raw.clone() for t in made], *[raw.clone() for raw in kept]]
 
         return combine
 
-    def backward(self, wanted: list[bool]) -> Callable[..., list[torch.Tensor]]:
-        """Gradients of carries and places so far; carries, entries, gradients of outputs; outside → the same, and of
-        the entries."""
+    def backward(self, wanted: list[bool], products_kept: int) -> Callable[..., list[torch.Tensor]]:
+        """Gradients of carries and places so far; carries, products, entries, gradients of outputs; outside → the
+        gradients of carries and places, and those of the entries."""
 
         def combine(*raws: torch.Tensor) -> list[torch.Tensor]:
             queue = list(raws)
@@ -165,12 +166,14 @@ class _Loop:
                 return taken
 
             flows, sums, kept = take(self.count), take(len(self.places)), take(self.count)
-            rows = take(len(wanted))
+            products, rows = take(products_kept), take(len(wanted))
             outputs = take(len(queue) - len(self.outside))
-            with self.swapped(queue), enable_grad():
+            with self.swapped(queue) as swap, enable_grad():
                 carries = [_leaf(c) for c in kept]
                 entries = [_leaf(x) if w else Tensor.handle(x) for x, w in zip(rows, wanted, strict=True)]
+                swap.given = iter(products)
                 made = self.call(carries, entries)
+                swap.given = None
                 roots = [
                     (t.place, grad) for t, grad in zip(made, [*flows, *outputs], strict=True) if t.place is not None
                 ]
@@ -205,7 +208,7 @@ class _Loop:
 
     def gradients(self, grad: _Parts, places: Sequence[Place | None], values: Sequence[Any]) -> Sequence[Any]:
         """The gradients of carries, entries and places, by a scan from the end."""
-        kept, entries, ends, shapes, reverse = values[0]
+        kept, entries, ends, shapes, reverse = values[0]  # kept: carries, then products
         count = self.count
         flows = [grad.parts.get(i, None) for i in range(count)]
         # A loop writes its carries in place, so each needs memory of its own, laid out row after row.
@@ -216,7 +219,7 @@ class _Loop:
         sums = [torch.zeros(p.shape, dtype=p.dtype, device=kept[0].device) for p in self.places]
         # The last entry of the forward pass comes first; kept carries are already in its order.
         rows = [k.flip(0) for k in kept] + [t if reverse else t.flip(0) for t in (*entries, *outputs)]
-        made = _scan_op()(self.backward(wanted), [*flows, *sums], rows, self.lifted())
+        made = _scan_op()(self.backward(wanted, len(kept) - count), [*flows, *sums], rows, self.lifted())
         stacked = iter(m if reverse else m.flip(0) for m in made[count + len(sums) :])
         return (*made[:count], *[next(stacked) if w else None for w in wanted], *made[count : count + len(sums)])
 
@@ -281,10 +284,15 @@ def _swap(fakes: Any, inner: dict[int, tuple[torch.Tensor, torch.Tensor]], found
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_map
 
+    aten = torch.ops.aten
+    products = {aten.mm, aten.addmm, aten.bmm, aten.baddbmm, aten.convolution}
+
     class Swap(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __init__(self) -> None:
             super().__init__()  # type: ignore[no-untyped-call]
             self.inside: dict[int, torch.Tensor] = {}
+            self.products: list[torch.Tensor] = []
+            self.given: Iterator[torch.Tensor] | None = None  # products that take the place of those to be computed
 
         def swap(self, value: Any) -> Any:
             if not isinstance(value, torch.Tensor) or id(value) in self.inside:
@@ -315,7 +323,12 @@ def _swap(fakes: Any, inner: dict[int, tuple[torch.Tensor, torch.Tensor]], found
                     f"scan: the body draws random numbers ({func}), which its gradient would draw anew; "
                     "draw them outside and hand them in with xs"
                 )
+            is_product = func.overloadpacket in products
+            if is_product and self.given is not None:
+                return next(self.given)
             made = func(*tree_map(self.swap, args), **tree_map(self.swap, kwargs or {}))
+            if is_product:
+                self.products.append(made)
             if found is not None:
                 for tensor in made if isinstance(made, list | tuple) else [made]:
                     if isinstance(tensor, torch.Tensor):

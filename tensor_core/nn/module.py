@@ -8,7 +8,7 @@ import torch
 
 from tensor_core.autograd import Leaf, next_number
 from tensor_core.tensor import Tensor
-from tensor_core.trace import note_mode, outdate
+from tensor_core.tracing import note_mode, outdate
 
 
 class Parameter(Tensor):

@@ -17,9 +17,9 @@ _ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     """Sizes given one by one or as one sequence."""
-    if len(sizes) == 1 and not isinstance(sizes[0], int | Tensor):
+    if len(sizes) == 1 and not isinstance(sizes[0], int | Tensor | torch.SymInt):
         sizes = tuple(sizes[0])
-    return tuple(int(n) for n in sizes)
+    return tuple([n if isinstance(n, torch.SymInt) else int(n) for n in sizes])  # type: ignore[misc] # open sizes stay open
 
 
 @op(input=lambda grad, dim, index: grad.select(dim, index))

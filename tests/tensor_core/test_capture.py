@@ -186,7 +186,7 @@ def test_gradients_that_no_optimiser_takes_are_left_to_the_caller(cache: Path) -
 
 def test_a_changed_mode_or_setting_is_never_ignored() -> None:
     """Seen on the trace alone, without compiling: what the graph takes for granted stops to hold."""
-    from tensor_core import trace as tracing
+    from tensor_core import tracing
 
     net, optimizer = network()
     captured = tc.capture(training_step(net, optimizer))
