@@ -13,7 +13,7 @@ import torch
 
 from tensor_core.autograd import Node, Place, enable_grad, is_grad_enabled, next_number, no_grad, walk
 from tensor_core.op import cached_number
-from tensor_core.ops.shape import stack
+from tensor_core.ops.shape import stack, unbind
 from tensor_core.tensor import Tensor
 from tensor_core.tracing import CaptureError, Watch, flatten, paused, unflatten, watching
 
@@ -42,9 +42,9 @@ def scan(body: Body, carry: Any, xs: Any, *, reverse: bool = False) -> tuple[Any
         return _looped(body, carry, entries, outline, reverse, watch)
     ys: list[list[Tensor]] = []
     y_outline: Any = None
-    order = range(entries[0].shape[0])
+    order, rows = range(entries[0].shape[0]), [unbind(x) for x in entries]
     for i in reversed(order) if reverse else order:
-        carry, y = body(carry, unflatten(outline, [x[i] for x in entries]))
+        carry, y = body(carry, unflatten(outline, [row[i] for row in rows]))
         ys.append([])
         y_outline = flatten(y, ys[-1], _tensor)
     if reverse:

@@ -9,18 +9,9 @@ from tensor_core.nn.init import uniform_
 from tensor_core.nn.module import Module, Parameter
 from tensor_core.ops.elementwise import sigmoid, tanh
 from tensor_core.ops.matrix import linear
+from tensor_core.ops.recurrent import gru_step
 from tensor_core.scan import scan
 from tensor_core.tensor import Tensor
-
-
-def gru_step(gates: Tensor, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The next state from the input's share of the three gates (reset, update, new) and the state."""
-    own = linear(h, weight, bias)
-    reset_in, update_in, new_in = gates.split(h.shape[-1], -1)
-    reset_own, update_own, new_own = own.split(h.shape[-1], -1)
-    new = tanh(new_in + sigmoid(reset_in + reset_own) * new_own)
-    moved: Tensor = new + sigmoid(update_in + update_own) * (h - new)
-    return moved
 
 
 def lstm_step(gates: Tensor, h: Tensor, c: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """Other arrangements of the same entries. Those that can share memory are views."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -236,14 +237,15 @@ class _Whole:
     name = "split"
 
     def gradients(self, grad: Any, places: Sequence[Place | None], values: Sequence[Any]) -> Sequence[Array | None]:
-        dim, sizes = values
+        dim, sizes = values  # one size for each part; none where the parts have lost the dimension
         some = next(iter(grad.parts.values()))
-        shape = list(grad.shape)
-        joined = []
-        for i, size in enumerate(sizes):
+        shape, joined = list(grad.shape), []
+        for i, size in enumerate(sizes or [1] * shape[dim]):
             shape[dim] = size
-            joined.append(grad.parts[i] if i in grad.parts else some.new_zeros(shape))
-        return [cat(joined, dim) if isinstance(some, Tensor) else torch.cat(joined, dim)]
+            given = grad.parts.get(i)
+            joined.append(given if given is not None else some.new_zeros(shape if sizes else some.shape))
+        join: Any = (cat if sizes else stack) if isinstance(some, Tensor) else (torch.cat if sizes else torch.stack)
+        return [join(joined, dim)]
 
 
 _PART, _WHOLE = _Part(), _Whole()
@@ -267,18 +269,22 @@ def split(input: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple
         split_size = [min(split_size, total - start) for start in range(0, total, split_size)] or [0]
     elif sum(split_size) != total:
         raise RuntimeError(f"split: sizes {list(split_size)} do not add up to the {total} entries along dim {dim}")
-    place, raw, parts, start = input.place, input.raw, [], 0
+    starts = itertools.accumulate(split_size[:-1], initial=0)
+    return _parts(input, dim, tuple(split_size), narrow, [(dim, *at) for at in zip(starts, split_size, strict=True)])
+
+
+def _parts(
+    input: Tensor, dim: int, sizes: tuple[int, ...], view: Any, steps: list[tuple[int, ...]]
+) -> tuple[Tensor, ...]:
+    """The views of `input` that `view` takes with each of `steps`."""
+    place, raw = input.place, input.raw
     if place is None or not is_grad_enabled() or raw.is_complex():
-        for size in split_size:
-            parts.append(narrow(input, dim, start, size))
-            start += size
-        return tuple(parts)
-    whole = _node(_WHOLE, place, (dim % raw.dim(), tuple(split_size)), raw.shape, raw.dtype)
-    for i, size in enumerate(split_size):
-        part = raw.narrow(dim, start, size)
-        node = _node(_PART, whole, (i,), part.shape, raw.dtype)
-        parts.append(View.look(part, input, (narrow, (dim, start, size)), node))
-        start += size
+        return tuple([view(input, *step) for step in steps])
+    whole = _node(_WHOLE, place, (dim % raw.dim(), sizes), raw.shape, raw.dtype)
+    parts = []
+    for i, step in enumerate(steps):
+        part = view(raw, *step)
+        parts.append(View.look(part, input, (view, step), _node(_PART, whole, (i,), part.shape, raw.dtype)))
     return tuple(parts)
 
 
@@ -288,7 +294,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     >>> unbind(tensor([[1, 2], [3, 4]]))
     (tensor([1, 2]), tensor([3, 4]))
     """
-    return tuple(select(input, dim, i) for i in range(input.shape[dim]))
+    return _parts(input, dim, (), select, [(dim, i) for i in range(input.shape[dim])])
 
 
 class _Cat:

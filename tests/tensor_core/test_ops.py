@@ -15,7 +15,7 @@ TOLERANCE = 1e-6  # relative, of the central differences; a gradient wrong by 0.
 EXACT = 1e-9  # relative, against torch in double precision
 ANY = ((2, 3), (), (0, 3))  # shapes an elementwise op is tried with
 PAIRS = (((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (2, 3)), ((2, 3), ()), ((0, 3), (3,)), ((), ()))
-I64 = torch.int64
+I64, F64 = torch.int64, torch.float64
 
 
 class Torch:
@@ -274,6 +274,7 @@ CASES: list[Case] = [
     ],
     case("pinball_loss", lambda m, x, y: pinball(m, x, y, "mean"), (4, 3), (4, 3)),
     case("pinball_loss", lambda m, x, y: pinball(m, x, y, "none"), (4, 3), (4, 3)),
+    case("gru_step", lambda m, g, h, w, b: gru(m, g, h, w, b), (3, 6), (3, 2), (6, 2), (6,)),
     # complex numbers
     case("real", lambda m, x: m.fft.rfft(x).real * m.fft.fft(x)[..., :3].imag, (2, 5)),
     case("imag", lambda m, x: m.imag(m.fft.rfft(x, norm="ortho") * m.fft.rfft(x.exp())), (2, 5)),
@@ -290,6 +291,13 @@ CASES: list[Case] = [
 def put(x: Any, key: Any, value: Any) -> Any:
     x[key] = value
     return x
+
+
+def gru(m: Any, gates: Any, h: Any, weight: Any, bias: Any) -> Any:
+    if m is tc:
+        return m.gru_step(gates, h, weight, bias)
+    eye, zero = torch.eye(6, dtype=F64), torch.zeros(6, dtype=F64)
+    return torch.gru_cell(gates, h, eye, weight, zero, bias)
 
 
 def pinball(m: Any, x: Any, y: Any, reduction: str) -> Any:
