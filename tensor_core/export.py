@@ -1,6 +1,6 @@
 """A function as an ONNX model, written from the same graph that capture compiles, and its int8 form.
 
-Each ATen op of the graph has one line, or a short function, that says what it is in ONNX. Sizes that may vary stay open.
+Each ATen op of the graph has one line, or a short function, that says what it is there. Sizes that may vary stay open.
 """
 
 import math

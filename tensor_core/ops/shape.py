@@ -143,7 +143,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
         )
     try:
         return _view(input, sizes)
-    except RuntimeError:  # the strides do not allow a view
+    except (RuntimeError, ValueError):  # the strides do not allow a view; fake tensors say ValueError
         return _view(clone(input, torch.contiguous_format), sizes)
 
 
