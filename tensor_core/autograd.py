@@ -187,10 +187,12 @@ def walk(
     retain_graph: bool,
     handle: Callable[..., Traced],
     targets: frozenset[Place] | None = None,
+    progress: Callable[[Node, dict[Place, Array]], None] | None = None,
 ) -> dict[Place, Array]:
     """The gradient at each leaf reached from `roots`, or at each of `targets`, from the newest node to the oldest.
 
     Gradients are raw tensors, or traced ones with `create_graph`. Saved values are freed unless `retain_graph`.
+    `progress` is told each node once its gradients have arrived, and all gradients so far.
     """
     grads: dict[Place, Array] = {}
     sums: set[Place] = set()  # places whose gradient is a sum made here, to which more can be added in place
@@ -202,6 +204,7 @@ def walk(
         (place, grad if type(place) is Node else grad.clone()) for place, grad in roots
     ]
     grad: Array = None
+    node: Node | None = None
     token = _recording.set(create_graph)
     try:
         while True:
@@ -231,6 +234,8 @@ def walk(
                 elif _share_memory(flow, grad):
                     flow = flow.clone()  # what ends in .grad belongs to it alone
                 grads[place] = flow
+            if progress is not None and node is not None:
+                progress(node, grads)
             if newest is not None:
                 node, newest = newest, None
             elif waiting:

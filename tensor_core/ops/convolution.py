@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from tensor_core.amp import lowered as _lowered
 from tensor_core.autograd import Array
 from tensor_core.op import op
 from tensor_core.ops.index import index_select
@@ -101,6 +102,7 @@ def _convolve(
     return out if batch is input else out.squeeze(0)
 
 
+@_lowered
 def conv1d(
     input: Tensor,
     weight: Tensor,
@@ -118,6 +120,7 @@ def conv1d(
     return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@_lowered
 def conv2d(
     input: Tensor,
     weight: Tensor,

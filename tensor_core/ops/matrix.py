@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from tensor_core.amp import lowered as _lowered
 from tensor_core.autograd import Array
 from tensor_core.op import op
 from tensor_core.tensor import Tensor
@@ -28,6 +29,7 @@ def _matmul_right(grad: Array, input: Array, shape: torch.Size) -> Array:
     return input.mT @ grad
 
 
+@_lowered
 @op(input=_matmul_left, other=_matmul_right)
 def matmul(input: Array, other: Array) -> Array:
     """The matrix product of the last two dimensions; earlier ones are broadcast.
@@ -38,6 +40,7 @@ def matmul(input: Array, other: Array) -> Array:
     return torch.matmul(input, other)
 
 
+@_lowered
 @op(input=lambda grad, other: grad @ other.mT, other=lambda grad, input: input.mT @ grad)
 def mm(input: Array, other: Array) -> Array:
     """The product of two matrices.
@@ -48,6 +51,7 @@ def mm(input: Array, other: Array) -> Array:
     return torch.mm(input, other)
 
 
+@_lowered
 @op(input=lambda grad, other: grad @ other.mT, other=lambda grad, input: input.mT @ grad)
 def bmm(input: Array, other: Array) -> Array:
     """The products of two batches of matrices.
@@ -58,6 +62,7 @@ def bmm(input: Array, other: Array) -> Array:
     return torch.bmm(input, other)
 
 
+@_lowered
 @op(input=lambda grad, vec: grad.unsqueeze(-1) * vec, vec=lambda grad, input: grad @ input)
 def mv(input: Array, vec: Array) -> Array:
     """The product of a matrix and a vector.
@@ -84,6 +89,7 @@ def _weight_slope(grad: Array, input: Array) -> Array:
     return grad.mT @ input
 
 
+@_lowered
 @op(
     input=lambda grad, weight: grad @ weight,
     weight=_weight_slope,
