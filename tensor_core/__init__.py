@@ -41,8 +41,13 @@ from tensor_core.autograd import is_grad_enabled as is_grad_enabled
 from tensor_core.autograd import no_grad as no_grad
 from tensor_core.batches import batches as batches
 from tensor_core.capture import capture as capture
+from tensor_core.checkpoint import checkpoint as checkpoint
 from tensor_core.creation import Generator as Generator
 from tensor_core.creation import manual_seed as manual_seed
+from tensor_core.derivatives import hessian as hessian
+from tensor_core.derivatives import jacobian as jacobian
+from tensor_core.derivatives import jvp as jvp
+from tensor_core.derivatives import vjp as vjp
 from tensor_core.export import export_onnx as export_onnx
 from tensor_core.export import quantize_int8 as quantize_int8
 from tensor_core.fft import stft as stft

@@ -39,16 +39,12 @@ def _gru_slopes(
     width = h.shape[-1]
     reset, update = switches.narrow(-1, 0, width), switches.narrow(-1, width, width)
     to_new = _ATEN.tanh_backward.default(grad - grad * update, new)
-    to_gates = gates.new_empty(gates.shape)
-    to_switches = to_gates.narrow(-1, 0, 2 * width)
-    torch.mul(to_new, new_own, out=to_gates.narrow(-1, 0, width))
-    torch.mul(grad, h - new, out=to_gates.narrow(-1, width, width))
-    to_switches.copy_(_ATEN.sigmoid_backward.default(to_switches, switches))
-    to_gates.narrow(-1, 2 * width, width).copy_(to_new)
+    to_switches = torch.cat([to_new * new_own, grad * (h - new)], -1)
+    to_switches = _ATEN.sigmoid_backward.default(to_switches, switches)
     to_own = torch.cat([to_switches, to_new * reset], -1)
     rows = to_own.reshape(-1, 3 * width)
     return (
-        to_gates,
+        torch.cat([to_switches, to_new], -1) if wanted[0] else None,
         torch.addmm((grad * update).reshape(-1, width), rows, weight).reshape(h.shape) if wanted[1] else None,
         rows.mT @ h.reshape(-1, width) if wanted[2] else None,
         rows.sum(0) if wanted[3] else None,
