@@ -30,17 +30,34 @@ from typing import Any
 import torch as _torch
 
 from tensor_core import creation as _creation
+from tensor_core import distributed as distributed
+from tensor_core import fft as fft
 from tensor_core import linalg as linalg
 from tensor_core import nn as nn
 from tensor_core import optim as optim
+from tensor_core.amp import autocast as autocast
 from tensor_core.autograd import enable_grad as enable_grad
 from tensor_core.autograd import is_grad_enabled as is_grad_enabled
 from tensor_core.autograd import no_grad as no_grad
+from tensor_core.batches import batches as batches
+from tensor_core.capture import capture as capture
+from tensor_core.checkpoint import checkpoint as checkpoint
 from tensor_core.creation import Generator as Generator
 from tensor_core.creation import manual_seed as manual_seed
+from tensor_core.derivatives import hessian as hessian
+from tensor_core.derivatives import jacobian as jacobian
+from tensor_core.derivatives import jvp as jvp
+from tensor_core.derivatives import vjp as vjp
+from tensor_core.export import export_onnx as export_onnx
+from tensor_core.export import quantize_int8 as quantize_int8
+from tensor_core.fft import stft as stft
 from tensor_core.ops import FUNCTIONS as _FUNCTIONS
+from tensor_core.resume import load_checkpoint as load_checkpoint
+from tensor_core.resume import save_checkpoint as save_checkpoint
+from tensor_core.scan import scan as scan
 from tensor_core.tensor import Tensor as Tensor
 from tensor_core.tensor import grad as grad
+from tensor_core.tracing import CaptureError as CaptureError
 
 __version__ = "0.1.0"
 

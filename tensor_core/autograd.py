@@ -17,6 +17,8 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import torch
 
+from tensor_core.tracing import watching
+
 # What a gradient rule computes with: a raw torch.Tensor, or a Traced tensor when the rule itself is to be recorded.
 Array: TypeAlias = Any
 Hook: TypeAlias = Callable[[Any], Any]
@@ -185,10 +187,12 @@ def walk(
     retain_graph: bool,
     handle: Callable[..., Traced],
     targets: frozenset[Place] | None = None,
+    progress: Callable[[Node, dict[Place, Array]], None] | None = None,
 ) -> dict[Place, Array]:
     """The gradient at each leaf reached from `roots`, or at each of `targets`, from the newest node to the oldest.
 
     Gradients are raw tensors, or traced ones with `create_graph`. Saved values are freed unless `retain_graph`.
+    `progress` is told each node once its gradients have arrived, and all gradients so far.
     """
     grads: dict[Place, Array] = {}
     sums: set[Place] = set()  # places whose gradient is a sum made here, to which more can be added in place
@@ -200,6 +204,7 @@ def walk(
         (place, grad if type(place) is Node else grad.clone()) for place, grad in roots
     ]
     grad: Array = None
+    node: Node | None = None
     token = _recording.set(create_graph)
     try:
         while True:
@@ -226,9 +231,11 @@ def walk(
                         newest = place
                     else:
                         heappush(waiting, (-place.number, place))
-                elif grad is not None and _share_memory(flow, grad):
+                elif _share_memory(flow, grad):
                     flow = flow.clone()  # what ends in .grad belongs to it alone
                 grads[place] = flow
+            if progress is not None and node is not None:
+                progress(node, grads)
             if newest is not None:
                 node, newest = newest, None
             elif waiting:
@@ -273,10 +280,13 @@ def walk(
 
 def accumulate(found: dict[Place, Array], *, create_graph: bool, handle: Callable[..., Traced]) -> None:
     """Add each gradient to the `.grad` of the leaf's tensor."""
+    watch = watching.get()
     for leaf, grad in found.items():
         owner = leaf.owner() if isinstance(leaf, Leaf) else None
         if owner is None:
             continue
+        if watch is not None:
+            watch.leaves[owner] = None
         held = owner.grad
         if held is None:
             owner.grad = grad if create_graph else handle(grad)
@@ -335,5 +345,7 @@ def _revive(node: Node, values: tuple[Any, ...], handle: Callable[..., Traced]) 
 def _share_memory(one: Array, other: Array) -> bool:
     """Whether two tensors lie in one piece of memory; `_cdata` is the address of torch's storage object."""
     if isinstance(one, Traced):
-        one, other = one.raw, other.raw
-    return one is other or one.untyped_storage()._cdata == other.untyped_storage()._cdata
+        one, other = one.raw, getattr(other, "raw", None)
+    if one is other or not isinstance(other, torch.Tensor):
+        return one is other
+    return bool(one.untyped_storage()._cdata == other.untyped_storage()._cdata)

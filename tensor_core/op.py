@@ -10,6 +10,7 @@ and with `create_graph` the same rule records itself. Given raw tensors alone, a
 """
 
 import functools
+import operator
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, cast
@@ -31,7 +32,6 @@ _WANTED = -2  # stands there for which of a joint rule's gradients are asked for
 _CACHED_SCALARS = 1024  # numbers
 _CACHED_TYPES = (torch.float32, torch.float64)
 _KERNEL_ERRORS = (RuntimeError, TypeError, ValueError, IndexError)
-_handle = Tensor.handle
 
 
 class Op:
@@ -80,10 +80,11 @@ class Op:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """All arguments by position, defaults filled in."""
-        if len(args) > len(self.parameters):
+        left = len(self.parameters) - len(args)
+        if not kwargs and 0 <= left <= len(self.defaults):
+            return args + self.defaults[len(self.defaults) - left :]
+        if left < 0:
             raise TypeError(f"{self.name} takes at most {len(self.parameters)} arguments, not {len(args)}")
-        if not kwargs and len(args) >= self.required:
-            return args + self.defaults[len(args) - self.required :]
         given = dict(zip(self.parameters, args, strict=False))
         for name, value in kwargs.items():
             name = "dim" if name == "axis" and "dim" in self.parameters else name
@@ -109,16 +110,23 @@ class Op:
                 mask |= bit
         if not mask or not is_grad_enabled():
             return None
-        plan = self.plans[mask]
         node = Node()
         node.number = next_number()
         node.op = self
         node.places = places
-        saved = [
-            raw if keep or not isinstance(raw, torch.Tensor) else None for raw, keep in zip(raws, plan, strict=False)
-        ]
-        node.saved = (*saved, out if plan[len(raws)] else None, *extras)
-        node.holds = any(isinstance(value, torch.Tensor) for value in node.saved)
+        saves_out = self.plans[mask][len(raws)]
+        holds = saves_out or bool(extras)
+        saved: list[Any] = []
+        for raw, keep in zip(raws, self.plans[mask], strict=False):
+            if not isinstance(raw, torch.Tensor):
+                saved.append(raw)
+            elif keep:
+                saved.append(raw)
+                holds = True
+            else:
+                saved.append(None)
+        node.saved = (*saved, out if saves_out else None, *extras)
+        node.holds = holds
         node.shape = out.shape
         node.dtype = out.dtype
         node.hooks = None
@@ -184,6 +192,14 @@ def write_op(**rules: _Rule) -> Callable[[Callable[_P, Any]], Callable[_P, Tenso
 def _scalar(value: float, dtype: torch.dtype) -> torch.Tensor:
     """A number as a tensor of shape (): torch reads it 2.5 times as fast as a Python number."""
     return torch.tensor(value, dtype=dtype)
+
+
+def cached_number(raw: torch.Tensor) -> float | None:
+    """The number that a tensor from `scalar` stands for; None for every other tensor."""
+    if raw.dim() or raw.dtype not in _CACHED_TYPES or raw.device.type != "cpu":
+        return None
+    number: float = raw.item()
+    return number if number and _scalar(number, raw.dtype) is raw else None
 
 
 def scalar(value: Any, like: torch.Tensor) -> Any:
@@ -288,10 +304,19 @@ def _general(op: Op) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != count:
             args = op.bind(args, kwargs)
-        traced = [isinstance(a, Tensor) for a in args]
-        if True not in traced:
+        raws: list[Any] = []
+        places: list[Place | None] = []
+        outside = True
+        for a in args:
+            if isinstance(a, Tensor):
+                outside = False
+                raws.append(a.raw)
+                places.append(a.place)
+            else:
+                raws.append(a)
+                places.append(None)
+        if outside:
             return kernel(*args)[0] if op.extras else kernel(*args)
-        raws = [a.raw if t else a for a, t in zip(args, traced, strict=False)]
         try:
             made = kernel(*raws)
         except _KERNEL_ERRORS as error:
@@ -299,10 +324,11 @@ def _general(op: Op) -> Callable[..., Any]:
         extras: Sequence[Any] = ()
         if op.extras:
             made, *extras = made
-        if not recorded or not is_grad_enabled():
-            return _handle(made)
-        places = tuple([a.place if t else None for a, t in zip(args, traced, strict=False)])
-        return _handle(made, op.node(places, raws, made, extras))
+        out = Tensor()
+        out.raw = made
+        if recorded and is_grad_enabled():
+            out.place = op.node(tuple(places), raws, made, extras)
+        return out
 
     return call
 
@@ -312,6 +338,8 @@ def _view(op: Op) -> Callable[..., Any]:
 
     def call(input: Any, *args: Any, **kwargs: Any) -> Any:
         args = op.bind((input, *args), kwargs)[1:]
+        if Tensor in map(type, args):
+            args = tuple([a.item() if isinstance(a, Tensor) else a for a in args])
         if not isinstance(input, Tensor):
             return kernel(input, *args)
         raw = input.raw
@@ -385,7 +413,8 @@ def _adapt(rule: _Rule, needs: tuple[int, ...]) -> _Adapted:
     if len(needs) == 1:
         (first,) = needs
         return lambda grad, values, place: rule(grad, values[first])
-    return lambda grad, values, place: rule(grad, *[values[i] for i in needs])
+    pick = operator.itemgetter(*needs)
+    return lambda grad, values, place: rule(grad, *pick(values))
 
 
 def _one_by_one(rules: Sequence[_Adapted | None]) -> _Gradients:

@@ -8,14 +8,38 @@ import torch
 
 from tensor_core.autograd import next_number
 from tensor_core.tensor import Tensor
+from tensor_core.tracing import outdate, paused, watching
 
-Group = dict[str, Any]  # "params" and the settings that hold for them
+
+class Group(dict[str, Any]):
+    """Parameters under "params", and the settings that hold for them.
+
+    The learning rate lies in memory as well, as `rate`, where a captured step reads it.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        """Take the settings; the rate's device is that of the first parameter."""
+        super().__init__(settings)
+        first = self["params"][0].raw if self["params"] else torch.empty(0)
+        self.rate = torch.full((), self["lr"], dtype=_precise(first.device), device=first.device)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name == "lr":
+            self.rate.fill_(value)
+        elif value != self.get(name):
+            outdate()
+        super().__setitem__(name, value)
+
+    def update(self, *others: Any, **settings: Any) -> None:
+        """Change several settings."""
+        for name, value in dict(*others, **settings).items():
+            self[name] = value
 
 
 class Optimizer:
     """Parameters in groups with settings, and state tensors for each parameter."""
 
-    def __init__(self, params: Iterable[Tensor] | Iterable[Group], **defaults: Any) -> None:
+    def __init__(self, params: Iterable[Tensor] | Iterable[Mapping[str, Any]], **defaults: Any) -> None:
         """Take parameters, or dicts with "params" and settings of their own."""
         given: list[Any] = list(params)
         if not given:
@@ -26,7 +50,7 @@ class Optimizer:
             unknown = set(group) - {"params"} - set(defaults)
             if unknown:
                 raise TypeError(f"{type(self).__name__} has no setting {min(unknown)!r}; it has {', '.join(defaults)}")
-            self.param_groups.append({**defaults, **group, "params": list(group["params"])})
+            self.param_groups.append(Group({**defaults, **group, "params": list(group["params"])}))
         for group in self.param_groups:
             for name in ("lr", "weight_decay", "momentum", "eps"):
                 setting: Any = group.get(name, 0)
@@ -45,6 +69,9 @@ class Optimizer:
 
     def step(self) -> None:
         """Move every parameter that has a gradient."""
+        watch = watching.get()
+        if watch is not None:
+            watch.optimizers.append(self)
         for number, group in enumerate(self.param_groups):
             ready = [(f"{number}.{i}", param) for i, param in enumerate(group["params"]) if param.grad is not None]
             if not ready:
@@ -62,7 +89,8 @@ class Optimizer:
         """The state tensor called `name` of each parameter, made at first use."""
         for i, key in enumerate(keys):
             if f"{name}.{key}" not in self.state:
-                self.state[f"{name}.{key}"] = make(i)
+                with paused():
+                    self.state[f"{name}.{key}"] = make(i)
         return [self.state[f"{name}.{key}"] for key in keys]
 
     def state_dict(self) -> dict[str, Any]:
@@ -75,14 +103,11 @@ class Optimizer:
         name, groups = type(self).__name__, len(saved["groups"])
         if groups != len(self.param_groups):
             raise ValueError(f"{name}: the state has {groups} groups, but there are {len(self.param_groups)} here")
-        params = {
-            f"{number}.{i}": param
-            for number, group in enumerate(self.param_groups)
-            for i, param in enumerate(group["params"])
-        }
+        shapes = {str(number): (len(group["params"]),) for number, group in enumerate(self.param_groups)}
+        for number, group in enumerate(self.param_groups):
+            shapes |= {f"{number}.{i}": tuple(param.shape) for i, param in enumerate(group["params"])}
         for key, value in saved["state"].items():
-            param = params.get(key.split(".", 1)[1])
-            if param is None or (value.dim() and value.shape != param.shape):
+            if tuple(value.shape) != shapes.get(key.split(".", 1)[1]):
                 raise ValueError(
                     f"{name}: state {key} of shape {tuple(value.shape)} fits no parameter here; "
                     "was it saved for another model?"
@@ -90,6 +115,7 @@ class Optimizer:
         for group, settings in zip(self.param_groups, saved["groups"], strict=True):
             group.update(settings)
         self.state = {key: value.raw.clone() for key, value in saved["state"].items()}
+        outdate()
 
 
 class SGD(Optimizer):
@@ -105,7 +131,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Tensor] | Iterable[Group],
+        params: Iterable[Tensor] | Iterable[Mapping[str, Any]],
         lr: float = 1e-3,
         *,
         momentum: float = 0.0,
@@ -127,7 +153,7 @@ class SGD(Optimizer):
             torch._foreach_mul_(sums, momentum)
             torch._foreach_add_(sums, grads)
             grads = list(torch._foreach_add(grads, sums, alpha=momentum)) if group["nesterov"] else sums
-        torch._foreach_add_(params, grads, alpha=-group["lr"])
+        torch._foreach_addcmul_(params, grads, [group.rate.neg()] * len(params))
 
 
 class Adam(Optimizer):
@@ -145,7 +171,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Tensor] | Iterable[Group],
+        params: Iterable[Tensor] | Iterable[Mapping[str, Any]],
         lr: float = 1e-3,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -161,24 +187,36 @@ class Adam(Optimizer):
         """p -= lr · m̂ / (√v̂ + eps), with m̂ and v̂ the bias-corrected running means of g and g²."""
         (beta1, beta2), decay = group["betas"], group["weight_decay"]
         if decay and self.decoupled:
-            torch._foreach_mul_(params, 1 - group["lr"] * decay)
+            torch._foreach_mul_(params, 1 - group.rate * decay)
         elif decay:
             grads = list(torch._foreach_add(grads, params, alpha=decay))
         mean = self.kept("mean", keys, lambda i: torch.zeros_like(params[i]))
         square = self.kept("square", keys, lambda i: torch.zeros_like(params[i]))
-        # How much of the means is still their start of 0: tensors of shape (), so that a captured step reads memory.
-        stale1 = self.kept("stale1", keys, lambda i: _one(params[i]))
-        stale2 = self.kept("stale2", keys, lambda i: _one(params[i]))
         torch._foreach_lerp_(mean, grads, 1 - beta1)
         torch._foreach_mul_(square, beta2)
         torch._foreach_addcmul_(square, grads, grads, 1 - beta2)
-        torch._foreach_mul_(stale1, beta1)
-        torch._foreach_mul_(stale2, beta2)
+        # How much of the means is still their start of 0: one number for each parameter, in memory, so that a captured
+        # step neither holds it fixed nor raises it to a power again for each entry.
+        scale = (self._aged("stale1", group, keys, beta1) - 1) / group.rate
+        correction = (1 - self._aged("stale2", group, keys, beta2)).rsqrt()
         root = torch._foreach_sqrt(square)
-        torch._foreach_div_(root, torch._foreach_sqrt(torch._foreach_add(torch._foreach_neg(stale2), 1)))
-        torch._foreach_add_(root, group["eps"])
-        torch._foreach_mul_(root, torch._foreach_div(torch._foreach_sub(stale1, 1), group["lr"]))
+        torch._foreach_mul_(root, correction.unbind())
+        torch._foreach_add_(root, group["eps"])  # before the scale, which is infinite at a learning rate of 0
+        torch._foreach_mul_(root, scale.unbind())
         torch._foreach_addcdiv_(params, mean, root)
+
+    def _aged(self, name: str, group: Group, keys: list[str], beta: float) -> torch.Tensor:
+        """`beta` to the power of each moved parameter's number of steps, after this one."""
+        number, total = keys[0].split(".")[0], len(group["params"])
+        (ages,) = self.kept(
+            name, [number], lambda _: torch.ones(total, dtype=group.rate.dtype, device=group.rate.device)
+        )
+        if len(keys) == total:
+            return ages.mul_(beta)
+        places = torch.tensor([int(key.split(".")[1]) for key in keys], device=ages.device)
+        aged = ages[places] * beta
+        ages[places] = aged
+        return aged
 
 
 class AdamW(Adam):
@@ -188,7 +226,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Tensor] | Iterable[Group],
+        params: Iterable[Tensor] | Iterable[Mapping[str, Any]],
         lr: float = 1e-3,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -199,9 +237,9 @@ class AdamW(Adam):
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
 
-def _one(like: torch.Tensor) -> torch.Tensor:
-    """1 in double precision, or in single precision on a device without it."""
-    return torch.ones((), device=like.device, dtype=torch.float32 if like.device.type == "mps" else torch.float64)
+def _precise(device: torch.device) -> torch.dtype:
+    """Double precision, or single precision on a device without it."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> Tensor:

@@ -41,6 +41,10 @@ class Tensor(Traced):
 
         def _unary(self) -> "Tensor": ...
         def _binary(self, other: Any) -> "Tensor": ...
+        def _method(self, *args: Any, **kwargs: Any) -> "Tensor": ...
+
+        abs = amax = amin = diagonal = expand = flatten = gather = masked_fill = mean = movedim = narrow = neg = _method
+        permute = reshape = squeeze = sum = to = transpose = unsqueeze = view = _method
 
         __neg__ = __abs__ = __invert__ = _unary
         __add__ = __sub__ = __mul__ = __truediv__ = __pow__ = __matmul__ = __floordiv__ = __mod__ = _binary

@@ -17,3 +17,7 @@ from tensor_core.nn.layers import ReLU as ReLU
 from tensor_core.nn.module import Module as Module
 from tensor_core.nn.module import Parameter as Parameter
 from tensor_core.nn.module import Sequential as Sequential
+from tensor_core.nn.recurrent import GRU as GRU
+from tensor_core.nn.recurrent import LSTM as LSTM
+from tensor_core.nn.recurrent import GRUCell as GRUCell
+from tensor_core.nn.recurrent import LSTMCell as LSTMCell

@@ -8,6 +8,7 @@ import torch
 
 from tensor_core.autograd import Leaf, next_number
 from tensor_core.tensor import Tensor
+from tensor_core.tracing import note_mode, outdate
 
 
 class Parameter(Tensor):
@@ -38,7 +39,13 @@ class Module:
     [('weight', (2, 3)), ('bias', (2,))]
     """
 
-    training: bool = True
+    _training = True
+
+    @property
+    def training(self) -> bool:
+        """Whether the module trains (dropout works) or predicts; `train` and `eval` set it."""
+        note_mode(self, self._training)
+        return self._training
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; each module says it for itself."""
@@ -92,7 +99,7 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """This module, set to train (dropout works), or not."""
         for module in self.modules():
-            module.training = mode
+            module._training = mode
         return self
 
     def eval(self) -> Self:
@@ -107,6 +114,7 @@ class Module:
                 held.grad = None
                 if isinstance(held.place, Leaf):
                     held.place = Leaf(held)
+        outdate()
         return self
 
     def double(self) -> Self:

@@ -36,6 +36,7 @@ _OPERATORS = {
     "getitem": "getitem",
     "setitem": "setitem",
 }
+_PROPERTIES = ("real", "imag")
 _REFLECTED = ("add", "sub", "mul", "truediv", "pow", "matmul")
 _IN_PLACE = ("add", "sub", "mul", "truediv")
 
@@ -65,6 +66,8 @@ def _attach(functions: dict[str, Callable[..., Any]]) -> None:
         parameters = op.parameters if op else function.__code__.co_varnames
         if parameters[:1] == ("input",) and not hasattr(Tensor, name):
             setattr(Tensor, name, function)
+    for name in _PROPERTIES:
+        setattr(Tensor, name, property(functions[name], doc=f"As `{name}()`."))
     for operator, name in _OPERATORS.items():
         setattr(Tensor, f"__{operator}__", functions[name])
     for operator in _REFLECTED:

@@ -1,61 +1,85 @@
 """Arithmetic and comparison, element by element, with broadcasting."""
 
+import functools
 from typing import Any
 
 import torch
 
 from tensor_core.autograd import Array
-from tensor_core.op import op
+from tensor_core.op import kernel_op, op
 from tensor_core.tensor import Tensor
 
-
-@op(input=lambda grad: grad, other=lambda grad: grad, in_place=torch.Tensor.add_)
-def add(input: Array, other: Array) -> Array:
-    """The sum.
-
-    >>> add(tensor([1.0, 2.0]), 1)
-    tensor([2., 3.])
-    """
-    return torch.add(input, other)
+_pair = functools.partial(kernel_op, parameters="input other")
 
 
-@op(input=lambda grad: grad, other=lambda grad: grad.neg(), in_place=torch.Tensor.sub_)
-def sub(input: Array, other: Array) -> Array:
-    """The difference.
-
-    >>> sub(5, tensor([1.0, 2.0]))
-    tensor([4., 3.])
-    """
-    return torch.sub(input, other)
+def _power_of_slope(grad: Array, input: Array, other: Array) -> Array:
+    return grad * (input.pow(other - 1) * other).masked_fill(other.eq(0), 0)
 
 
-@op(
-    input=lambda grad, other: grad * other,
-    other=lambda grad, input: grad * input,
-    in_place=torch.Tensor.mul_,
-)
-def mul(input: Array, other: Array) -> Array:
-    """The product.
-
-    >>> mul(tensor([1.0, 2.0]), tensor([[2.0], [3.0]]))
-    tensor([[2., 4.],
-            [3., 6.]])
-    """
-    return torch.mul(input, other)
+def _larger(grad: Array, input: Array, other: Array) -> Array:
+    """The gradient where `input` is larger than `other`, half of it where they are equal."""
+    return grad.masked_fill(input.lt(other), 0) * (1 - input.eq(other).to(grad.dtype) * 0.5)
 
 
-@op(
-    input=lambda grad, other: grad / other,
-    other=lambda grad, other, out: (grad * out / other).neg(),
-    in_place=torch.Tensor.div_,
-)
-def div(input: Array, other: Array) -> Array:
-    """The quotient; always a floating point number.
+def _smaller(grad: Array, input: Array, other: Array) -> Array:
+    return _larger(grad, other, input)
 
-    >>> div(tensor([1, 2]), 2)
-    tensor([0.5000, 1.0000])
-    """
-    return torch.true_divide(input, other)
+
+def _weighed(grad: Array, input: Array, out: Array) -> Array:
+    """What exp(`input`) is of exp(`out`); where both are infinite it is 1, as torch has it."""
+    return grad * (input - out).masked_fill(input.eq(out), 0).exp()
+
+
+# fmt: off
+add = _pair(torch.add, "The sum.", "add(tensor([1.0, 2.0]), 1)", "tensor([2., 3.])",
+    input=lambda grad: grad, other=lambda grad: grad)
+sub = _pair(torch.sub, "The difference.", "sub(5, tensor([1.0, 2.0]))", "tensor([4., 3.])",
+    input=lambda grad: grad, other=lambda grad: grad.neg())
+mul = _pair(torch.mul, "The product.", "mul(tensor([1.0, 2.0]), tensor([[2.0], [3.0]]))",
+    "tensor([[2., 4.],\n        [3., 6.]])",
+    input=lambda grad, other: grad * other, other=lambda grad, input: grad * input)
+div = _pair(torch.div, "The quotient; always a floating point number.", "div(tensor([1, 2]), 2)",
+    "tensor([0.5000, 1.0000])",
+    input=lambda grad, other: grad / other, other=lambda grad, other, out: (grad * out / other).neg())
+maximum = _pair(torch.maximum, "The larger of two; equal ones share the gradient.",
+    "maximum(tensor([1.0, 5.0]), tensor([3.0, 2.0]))", "tensor([3., 5.])",
+    input=_larger, other=lambda grad, input, other: _larger(grad, other, input))
+minimum = _pair(torch.minimum, "The smaller of two; equal ones share the gradient.",
+    "minimum(tensor([1.0, 5.0]), tensor([3.0, 2.0]))", "tensor([1., 2.])",
+    input=_smaller, other=_larger)
+remainder = _pair(torch.remainder, "What the floored division leaves, with the sign of `other`.",
+    "remainder(tensor([5, -5]), 3)", "tensor([2, 1])",
+    input=lambda grad: grad, other=lambda grad, input, other: (grad * (input / other).floor()).neg())
+fmod = _pair(torch.fmod, "What the truncated division leaves, with the sign of `input`.",
+    "fmod(tensor([5, -5]), 3)", "tensor([ 2, -2])",
+    input=lambda grad: grad, other=lambda grad, input, other: (grad * (input / other).trunc()).neg())
+atan2 = _pair(torch.atan2, "The angle in radians of the point (`other`, `input`).",
+    "atan2(tensor([1.0]), tensor([-1.0]))", "tensor([2.3562])",
+    input=lambda grad, input, other: grad * other / (input * input + other * other),
+    other=lambda grad, input, other: (grad * input / (input * input + other * other)).neg())
+hypot = _pair(torch.hypot, "The length of the vector (`input`, `other`).", "hypot(tensor([3.0]), tensor([4.0]))",
+    "tensor([5.])",
+    input=lambda grad, input, out: grad * input / out, other=lambda grad, other, out: grad * other / out)
+logaddexp = _pair(torch.logaddexp, "The logarithm of the sum of two exponentials, without overflow.",
+    "logaddexp(tensor([100.0]), tensor([100.0]))", "tensor([100.6931])",
+    input=_weighed, other=lambda grad, other, out: _weighed(grad, other, out))
+floor_divide = _pair(torch.floor_divide, "The quotient, rounded down; no gradient.", "floor_divide(tensor([5, -5]), 2)",
+    "tensor([ 2, -3])")
+eq = _pair(torch.eq, "Whether two are equal.", "tensor([1, 2]) == 2", "tensor([False,  True])")
+ne = _pair(torch.ne, "Whether two differ.", "tensor([1, 2]) != 2", "tensor([ True, False])")
+lt = _pair(torch.lt, "Whether the first is smaller.", "tensor([1, 2]) < 2", "tensor([ True, False])")
+le = _pair(torch.le, "Whether the first is not larger.", "tensor([1, 2]) <= 1", "tensor([ True, False])",)
+gt = _pair(torch.gt, "Whether the first is larger.", "tensor([1, 2]) > 1", "tensor([False,  True])")
+ge = _pair(torch.ge, "Whether the first is not smaller.", "tensor([1, 2]) >= 2", "tensor([False,  True])",)
+logical_not = kernel_op(torch.logical_not, "Whether an entry is zero.", "~tensor([True, False])",
+    "tensor([False,  True])")
+logical_and = _pair(torch.logical_and, "Whether both are true.", "tensor([True, False]) & tensor([True, True])",
+    "tensor([ True, False])")
+logical_or = _pair(torch.logical_or, "Whether at least one is true.", "tensor([True, False]) | tensor([False, False])",
+    "tensor([ True, False])")
+logical_xor = _pair(torch.logical_xor, "Whether exactly one is true.", "tensor([True, False]) ^ tensor([True, True])",
+    "tensor([False,  True])")
+# fmt: on
 
 
 def _power_slope(grad: Array, input: Array, exponent: float) -> Array:
@@ -65,15 +89,16 @@ def _power_slope(grad: Array, input: Array, exponent: float) -> Array:
     return grad * slope
 
 
-@op(input=_power_slope)
+@op(input=_power_slope, in_place=torch.Tensor.pow_)
 def _power(input: Array, exponent: float) -> Array:
     return torch.square(input) if exponent == 2 else torch.pow(input, exponent)
 
 
 @op(
-    input=lambda grad, input, other: grad * (input.pow(other - 1) * other).masked_fill(other.eq(0), 0),
+    input=_power_of_slope,
     # 0 ** b is constant in b for b >= 0, where the logarithm is not finite.
     other=lambda grad, input, other, out: grad * (out * input.log()).masked_fill(input.eq(0) & other.ge(0), 0),
+    in_place=torch.Tensor.pow_,
 )
 def _power_of(input: Array, other: Array) -> Array:
     return torch.pow(input, other)
@@ -90,66 +115,66 @@ def pow(input: Any, other: Any) -> Tensor:
     return _power_of(input if isinstance(input, Tensor) else other.new_full((), input), other)
 
 
-@op(input=lambda grad: grad.neg(), in_place=torch.Tensor.neg_)
-def neg(input: Array) -> Array:
-    """The negative.
+def pow_(input: Tensor, other: Any) -> Tensor:
+    """`pow`, written into the first argument, which is returned.
 
-    >>> -tensor([1.0, -2.0])
-    tensor([-1.,  2.])
+    >>> pow_(tensor([1.0, 3.0]), 2)
+    tensor([1., 9.])
     """
-    return torch.neg(input)
-
-
-@op(input=lambda grad, input: grad * input.sign())
-def abs(input: Array) -> Array:
-    """The absolute value; its gradient at 0 is 0.
-
-    >>> abs(tensor([1.0, -2.0]))
-    tensor([1., 2.])
-    """
-    return torch.abs(input)
-
-
-def _larger(grad: Array, input: Array, other: Array) -> Array:
-    """The gradient where `input` is larger than `other`, half of it where they are equal."""
-    return grad * (input.ge(other).to(grad.dtype) + input.gt(other)) / 2
+    power: Any = _power_of if isinstance(other, Tensor) else _power
+    written: Tensor = power.in_place(input, other)
+    return written
 
 
 @op(
-    input=_larger,
-    other=lambda grad, input, other: _larger(grad, other, input),
+    input=lambda grad, weight: grad * (1 - weight),
+    end=lambda grad, weight: grad * weight,
+    weight=lambda grad, input, end: grad * (end - input),
+    in_place=torch.Tensor.lerp_,
 )
-def maximum(input: Array, other: Array) -> Array:
-    """The larger of two; equal ones share the gradient.
+def lerp(input: Array, end: Array, weight: Any) -> Array:
+    """The point between `input` and `end` at the share `weight` of the way.
 
-    >>> maximum(tensor([1.0, 5.0]), tensor([3.0, 2.0]))
-    tensor([3., 5.])
+    >>> lerp(tensor([0.0]), tensor([10.0]), 0.25)
+    tensor([2.5000])
     """
-    return torch.maximum(input, other)
+    return torch.lerp(input, end, weight)
 
 
 @op(
-    input=lambda grad, input, other: _larger(grad, other, input),
-    other=_larger,
+    input=lambda grad: grad,
+    tensor1=lambda grad, tensor2, value: grad * tensor2 * value,
+    tensor2=lambda grad, tensor1, value: grad * tensor1 * value,
+    in_place=lambda input, tensor1, tensor2, value: input.addcmul_(tensor1, tensor2, value=value),
 )
-def minimum(input: Array, other: Array) -> Array:
-    """The smaller of two; equal ones share the gradient.
+def addcmul(input: Array, tensor1: Array, tensor2: Array, value: float = 1) -> Array:
+    """`input` plus `value` times the product of the other two.
 
-    >>> minimum(tensor([1.0, 5.0]), tensor([3.0, 2.0]))
-    tensor([1., 2.])
+    >>> addcmul(tensor([1.0]), tensor([2.0]), tensor([3.0]))
+    tensor([7.])
     """
-    return torch.minimum(input, other)
+    return torch.addcmul(input, tensor1, tensor2, value=value)
 
 
-def _inside(grad: Array, input: Array, min: Array | None, max: Array | None) -> Array:
+def _inside(grad: Array, input: Array, min: Any, max: Any) -> Array:
     if min is not None:
         grad = grad * input.ge(min)
     return grad if max is None else grad * input.le(max)
 
 
-@op(input=_inside, in_place=torch.Tensor.clamp_)
-def clamp(input: Array, min: float | None = None, max: float | None = None) -> Array:
-    """`input` cut off below `min` and above `max`, which are numbers; the gradient is 0 outside.
+def _below(grad: Array, input: Array, min: Array, max: Any) -> Array:
+    low = input.lt(min)
+    return grad * (low if max is None else low & min.lt(max))
+
+
+def _above(grad: Array, input: Array, min: Any, max: Array) -> Array:
+    high = input.gt(max)
+    return grad * (high if min is None else high | max.lt(min))
+
+
+@op(input=_inside, min=_below, max=_above, in_place=torch.Tensor.clamp_)
+def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
+    """`input` cut off below `min` and above `max`, numbers or tensors; its gradient is 0 outside.
 
     >>> clamp(tensor([-1.0, 0.5, 2.0]), 0, 1)
     tensor([0.0000, 0.5000, 1.0000])
@@ -165,205 +190,26 @@ def _where(condition: Array, input: Array, other: Array) -> Array:
     return torch.where(condition, input, other)
 
 
-def where(condition: Tensor, input: Any, other: Any) -> Tensor:
-    """`input` where the condition holds, elsewhere `other`.
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """`input` where the condition holds, elsewhere `other`; without both, where it holds: one index tensor a dimension.
 
     >>> where(tensor([True, False]), tensor([1.0, 2.0]), 0.0)
     tensor([1., 0.])
     """
+    if input is None and other is None:
+        return tuple(Tensor.handle(index) for index in torch.where(condition.raw))
     return _where(condition, input, other)
 
 
-@op(input=lambda grad, mask: grad.masked_fill(mask, 0), in_place=torch.Tensor.masked_fill_)
-def masked_fill(input: Array, mask: Array, value: float) -> Array:
+@op(
+    input=lambda grad, mask: grad.masked_fill(mask, 0),
+    value=lambda grad, mask: grad.masked_fill(mask.logical_not(), 0).sum(),
+    in_place=torch.Tensor.masked_fill_,
+)
+def masked_fill(input: Array, mask: Array, value: Any) -> Array:
     """`input` with the number `value` where the mask holds.
 
     >>> masked_fill(tensor([1.0, 2.0]), tensor([True, False]), 0)
     tensor([0., 2.])
     """
     return input.masked_fill(mask, value)
-
-
-def _flat(grad: Array, shape: torch.Size) -> Array:
-    """The gradient of a step function: zero everywhere."""
-    return grad.new_zeros(shape)
-
-
-@op(input=_flat)
-def sign(input: Array) -> Array:
-    """-1, 0 or 1.
-
-    >>> sign(tensor([-3.0, 0.0, 2.0]))
-    tensor([-1.,  0.,  1.])
-    """
-    return torch.sign(input)
-
-
-@op(input=_flat)
-def floor(input: Array) -> Array:
-    """The largest whole number that is not larger.
-
-    >>> floor(tensor([-1.5, 1.5]))
-    tensor([-2.,  1.])
-    """
-    return torch.floor(input)
-
-
-@op(input=_flat)
-def ceil(input: Array) -> Array:
-    """The smallest whole number that is not smaller.
-
-    >>> ceil(tensor([-1.5, 1.5]))
-    tensor([-1.,  2.])
-    """
-    return torch.ceil(input)
-
-
-@op(input=_flat)
-def round(input: Array) -> Array:
-    """The nearest whole number, halves to the even one.
-
-    >>> round(tensor([0.5, 1.5, 1.6]))
-    tensor([0., 2., 2.])
-    """
-    return torch.round(input)
-
-
-@op()
-def floor_divide(input: Array, other: Array) -> Array:
-    """The quotient, rounded down; no gradient.
-
-    >>> floor_divide(tensor([5, -5]), 2)
-    tensor([ 2, -3])
-    """
-    return torch.floor_divide(input, other)
-
-
-@op()
-def remainder(input: Array, other: Array) -> Array:
-    """What the floored division leaves, with the sign of `other`; no gradient.
-
-    >>> remainder(tensor([5, -5]), 3)
-    tensor([2, 1])
-    """
-    return torch.remainder(input, other)
-
-
-@op()
-def eq(input: Array, other: Array) -> Array:
-    """Whether two are equal.
-
-    >>> tensor([1, 2]) == 2
-    tensor([False,  True])
-    """
-    return torch.eq(input, other)
-
-
-@op()
-def ne(input: Array, other: Array) -> Array:
-    """Whether two differ.
-
-    >>> tensor([1, 2]) != 2
-    tensor([ True, False])
-    """
-    return torch.ne(input, other)
-
-
-@op()
-def lt(input: Array, other: Array) -> Array:
-    """Whether the first is smaller.
-
-    >>> tensor([1, 2]) < 2
-    tensor([ True, False])
-    """
-    return torch.lt(input, other)
-
-
-@op()
-def le(input: Array, other: Array) -> Array:
-    """Whether the first is not larger.
-
-    >>> tensor([1, 2, 3]) <= 2
-    tensor([ True,  True, False])
-    """
-    return torch.le(input, other)
-
-
-@op()
-def gt(input: Array, other: Array) -> Array:
-    """Whether the first is larger.
-
-    >>> tensor([1, 2]) > 1
-    tensor([False,  True])
-    """
-    return torch.gt(input, other)
-
-
-@op()
-def ge(input: Array, other: Array) -> Array:
-    """Whether the first is not smaller.
-
-    >>> tensor([1, 2]) >= 2
-    tensor([False,  True])
-    """
-    return torch.ge(input, other)
-
-
-@op()
-def logical_not(input: Array) -> Array:
-    """Whether an entry is zero.
-
-    >>> ~tensor([True, False])
-    tensor([False,  True])
-    """
-    return torch.logical_not(input)
-
-
-@op()
-def logical_and(input: Array, other: Array) -> Array:
-    """Whether both are true.
-
-    >>> tensor([True, False]) & tensor([True, True])
-    tensor([ True, False])
-    """
-    return torch.logical_and(input, other)
-
-
-@op()
-def logical_or(input: Array, other: Array) -> Array:
-    """Whether at least one is true.
-
-    >>> tensor([True, False]) | tensor([False, False])
-    tensor([ True, False])
-    """
-    return torch.logical_or(input, other)
-
-
-@op()
-def logical_xor(input: Array, other: Array) -> Array:
-    """Whether exactly one is true.
-
-    >>> tensor([True, False]) ^ tensor([True, True])
-    tensor([False,  True])
-    """
-    return torch.logical_xor(input, other)
-
-
-@op()
-def isnan(input: Array) -> Array:
-    """Whether an entry is not a number.
-
-    >>> isnan(tensor([1.0, nan]))
-    tensor([False,  True])
-    """
-    return torch.isnan(input)
-
-
-@op()
-def isfinite(input: Array) -> Array:
-    """Whether an entry is neither infinite nor not a number.
-
-    >>> isfinite(tensor([1.0, inf]))
-    tensor([ True, False])
-    """
-    return torch.isfinite(input)

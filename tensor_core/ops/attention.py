@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from tensor_core.amp import lowered as _lowered
 from tensor_core.autograd import Array
 from tensor_core.op import op
 from tensor_core.ops.losses import dropout as _dropout
@@ -131,6 +132,7 @@ def _fused_attention(query: Array, key: Array, value: Array, mask: Array | None,
     return _ATEN._scaled_dot_product_flash_attention_for_cpu(query, key, value, attn_mask=mask, scale=scale)
 
 
+@_lowered
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,

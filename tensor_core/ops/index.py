@@ -11,6 +11,7 @@ from tensor_core.ops.shape import _slice, narrow, select, unsqueeze, view
 from tensor_core.tensor import Tensor
 
 _ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
+_broadcast_shapes: Any = torch.broadcast_shapes
 _Indices = tuple[torch.Tensor | None, ...]
 
 
@@ -182,43 +183,125 @@ def scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
     return torch.scatter_add(input, dim, index, src)
 
 
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+@op(
+    input=lambda grad, dim, index: grad.scatter(dim, index, 0),
+    src=lambda grad, dim, index: grad.gather(dim, index) if grad.dim() else grad,
+    in_place=torch.Tensor.scatter_,
+)
+def scatter(input: Array, dim: int, index: Array, src: Any) -> Array:
+    """`input` with each entry of `src` (of the shape of `index`, or one number) at the position in `index` along `dim`.
+
+    >>> scatter(zeros(3), 0, tensor([0, 2]), tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
+    """
+    return torch.scatter(input, dim, index, src)
+
+
+@op(
+    input=lambda grad, dim, index, shape: grad.new_zeros(shape).index_add(dim, index, grad),
+)
+def index_select(input: Array, dim: int, index: Array) -> Array:
     """The entries at the positions in `index` (a vector) along `dim`.
 
     >>> index_select(tensor([[1, 2], [3, 4]]), 1, tensor([1, 1]))
     tensor([[2, 2],
             [4, 4]])
     """
-    return _index(input, (*[None] * (dim % input.dim()), index.raw))
+    return torch.index_select(input, dim, index)
 
 
-@op()
-def nonzero(input: Array) -> Array:
-    """The positions of the entries that are not zero, one row each.
+def _added_rows(grad: Array, dim: int, index: Array, alpha: float) -> Array:
+    rows = grad.index_select(dim, index)
+    return rows if alpha == 1 else rows * alpha
+
+
+def _write_added(input: Array, dim: int, index: Array, source: Array, alpha: float) -> Array:
+    return input.index_add_(dim, index, source, alpha=alpha)
+
+
+@op(input=lambda grad: grad, source=_added_rows, in_place=_write_added)
+def index_add(input: Array, dim: int, index: Array, source: Array, alpha: float = 1) -> Array:
+    """`input` with `alpha` times each slice of `source` added at the position in `index` (a vector) along `dim`.
+
+    >>> index_add(zeros(3), 0, tensor([0, 2, 2]), tensor([1.0, 2.0, 3.0]))
+    tensor([1., 0., 5.])
+    """
+    return torch.index_add(input, dim, index, source, alpha=alpha)
+
+
+@op(
+    input=lambda grad, dim, index: grad.index_fill(dim, index, 0),
+    value=lambda grad, dim, index: (grad - grad.index_fill(dim, index, 0)).sum(),
+    in_place=torch.Tensor.index_fill_,
+)
+def index_fill(input: Array, dim: int, index: Array, value: Any) -> Array:
+    """`input` with one number at the positions in `index` (a vector) along `dim`.
+
+    >>> index_fill(zeros(3), 0, tensor([0, 2]), 7)
+    tensor([7., 0., 7.])
+    """
+    return torch.index_fill(input, dim, index, value)
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """As `gather`, with `input` and `indices` broadcast to each other outside `dim`.
+
+    >>> take_along_dim(tensor([[3, 1], [2, 4]]), tensor([[0], [1]]), 1)
+    tensor([[3],
+            [4]])
+    """
+    if dim is None:
+        return gather(input.reshape(-1), 0, indices.reshape(-1))
+    wide = list(
+        _broadcast_shapes(*[[1 if i == dim % x.dim() else n for i, n in enumerate(x.shape)] for x in (input, indices)])
+    )
+    wide[dim] = input.shape[dim]
+    places = [*wide]
+    places[dim] = indices.shape[dim]
+    return gather(input.expand(wide), dim, indices.expand(places) % wide[dim])
+
+
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The entries where the mask holds, as a vector; both are broadcast to each other.
+
+    >>> masked_select(tensor([1, 2, 3]), tensor([True, False, True]))
+    tensor([1, 3])
+    """
+    shape = _broadcast_shapes(input.shape, mask.shape)
+    selected = getitem(input.expand(shape), mask.expand(shape))
+    return selected.reshape(-1)
+
+
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """The positions of the entries that are not zero, one row each; or one vector for each dimension.
 
     >>> nonzero(tensor([0, 3, 4]))
     tensor([[1],
             [2]])
     """
-    return torch.nonzero(input)
+    if as_tuple:
+        return tuple(Tensor.handle(positions) for positions in torch.nonzero(input.raw, as_tuple=True))
+    return Tensor.handle(torch.nonzero(input.raw))
 
 
 @op()
-def argsort(input: Array, dim: int = -1, descending: bool = False) -> Array:
+def argsort(input: Array, dim: int = -1, descending: bool = False, stable: bool = True) -> Array:
     """The positions that would sort `input` along `dim`; equal entries keep their order.
 
     >>> argsort(tensor([3.0, 1.0, 2.0]))
     tensor([1, 2, 0])
     """
-    return torch.argsort(input, dim=dim, descending=descending, stable=True)
+    return torch.argsort(input, dim=dim, descending=descending, stable=stable)
 
 
-def one_hot(input: Tensor, num_classes: int) -> Tensor:
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """For each class index a vector of `num_classes` zeros with a 1 at the index.
 
     >>> one_hot(tensor([0, 2]), 3)
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
+    if num_classes < 0:
+        raise ValueError("one_hot needs num_classes: to find the largest index would mean to wait for the device")
     raw = input.raw.unsqueeze(-1)
     return Tensor.handle(raw.new_zeros((*input.shape, num_classes)).scatter_(-1, raw, 1))

@@ -4,6 +4,7 @@ Sources: Bishop, Pattern Recognition and Machine Learning, section 4.3; Huber 19
 (label smoothing).
 """
 
+import math
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ from tensor_core.op import op
 from tensor_core.ops.elementwise import softplus
 from tensor_core.tensor import Tensor
 
+_ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
 _REDUCTIONS = ("mean", "sum", "none")
+_CODES = {"none": 0, "mean": 1, "sum": 2}  # ATen's
 
 
 def _checked(name: str, reduction: str) -> None:
@@ -29,7 +32,7 @@ def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
         )
 
 
-def _reduced(loss: Array, reduction: str) -> Array:
+def _reduced(loss: Any, reduction: str) -> Any:
     return loss.mean() if reduction == "mean" else loss.sum() if reduction == "sum" else loss
 
 
@@ -190,6 +193,31 @@ def _cross_entropy(
     )
 
 
+def _class_slope(
+    grad: Array,
+    input: Array,
+    target: Array,
+    weight: Array | None,
+    ignore_index: int,
+    reduction: str,
+    logarithms: Array,
+    total: Array,
+) -> Array:
+    if isinstance(grad, Tensor):
+        return _logit_slope(grad, input, target, weight, ignore_index, 0.0, reduction)
+    code = _CODES[reduction]
+    spread = _ATEN.nll_loss_backward(grad, logarithms, target, weight, code, ignore_index, total)
+    return _ATEN._log_softmax_backward_data(spread, logarithms, -1, input.dtype)
+
+
+@op(input=_class_slope, extras="logarithms total")
+def _class_entropy(input: Array, target: Array, weight: Array | None, ignore_index: int, reduction: str) -> Any:
+    """The commonest case, rows of classes and class indices, in torch's two fused kernels."""
+    logarithms = torch.log_softmax(input, -1)
+    loss, total = _ATEN.nll_loss_forward(logarithms, target, weight, _CODES[reduction], ignore_index)
+    return loss, logarithms, total
+
+
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -216,7 +244,8 @@ def cross_entropy(
     shape = tuple(input.shape)
     if weight is not None and weight.shape != (shape[dim],):
         raise ValueError(f"cross_entropy: weight has shape {tuple(weight.shape)}, but there are {shape[dim]} classes")
-    if target.is_floating_point():
+    probabilities = target.is_floating_point()
+    if probabilities:
         _same_shape("cross_entropy", input, target)
     elif tuple(target.shape) != shape[:dim] + shape[dim + 1 :]:
         raise ValueError(
@@ -224,12 +253,190 @@ def cross_entropy(
             f"not {tuple(target.shape)}"
         )
     try:
+        if not label_smoothing and not probabilities and len(shape) <= 2:
+            return _class_entropy(input, target, weight, ignore_index, reduction)
         return _cross_entropy(input, target, weight, ignore_index, label_smoothing, reduction)
     except IndexError:
         low, high = int(target.raw.min()), int(target.raw.max())
         raise IndexError(
             f"cross_entropy: class indices go from 0 to {shape[dim] - 1}, but target holds {low} to {high}"
         ) from None
+
+
+def nll_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """Minus the entry of `input` (rows, classes, …), log-probabilities, at each target class.
+
+    >>> nll_loss(tensor([[-0.5, -1.0]]), tensor([1]))
+    tensor(1.)
+    """
+    _checked("nll_loss", reduction)
+    dim = _class_dim(input)
+    kept = target != ignore_index
+    index = target.masked_fill(~kept, 0)
+    loss = -input.gather(dim, index.unsqueeze(dim)).squeeze(dim)
+    share = kept.to(input.dtype) if weight is None else weight[index] * kept
+    weighed: Tensor = loss.masked_fill(~kept, 0) * share
+    out: Tensor = weighed.sum() / share.sum() if reduction == "mean" else _reduced(weighed, reduction)
+    return out
+
+
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """The absolute error.
+
+    >>> l1_loss(tensor([1.0, 2.0]), tensor([0.0, 4.0]))
+    tensor(1.5000)
+    """
+    _checked("l1_loss", reduction)
+    _same_shape("l1_loss", input, target)
+    reduced: Tensor = _reduced((input - target).abs(), reduction)
+    return reduced
+
+
+def _pinball_slope(grad: Array, input: Array, target: Array, quantile: Any, reduction: str) -> Array:
+    return _portion(grad, input, reduction) * (input.ge(target).to(grad.dtype) - quantile)
+
+
+@op(
+    input=_pinball_slope,
+    target=lambda grad, input, target, quantile, reduction: _pinball_slope(
+        grad, input, target, quantile, reduction
+    ).neg(),
+)
+def _pinball(input: Array, target: Array, quantile: Any, reduction: str) -> Array:
+    away = target - input
+    reduced: Tensor = _reduced(torch.maximum(away * quantile, away * (quantile - 1)), reduction)
+    return reduced
+
+
+def pinball_loss(input: Tensor, target: Tensor, quantile: Any, *, reduction: str = "mean") -> Tensor:
+    """The error of a predicted quantile, least where the share `quantile` of targets lies below (Koenker and Bassett
+    1978, eq. 2.1); `quantile` is a number or one for each column.
+
+    >>> pinball_loss(tensor([0.0, 0.0]), tensor([1.0, -1.0]), 0.9, reduction="none")
+    tensor([0.9000, 0.1000])
+    """
+    _checked("pinball_loss", reduction)
+    _same_shape("pinball_loss", input, target)
+    return _pinball(input, target, quantile, reduction)
+
+
+@op(
+    input=lambda grad, input, target, reduction: _portion(grad, input, reduction) * (input.exp() - target),
+    target=lambda grad, input, reduction: (_portion(grad, input, reduction) * input).neg(),
+)
+def _log_poisson(input: Array, target: Array, reduction: str) -> Array:
+    reduced: Tensor = _reduced(input.exp() - target * input, reduction)
+    return reduced
+
+
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    *,
+    eps: float = 1e-8,
+    reduction: str = "mean",
+) -> Tensor:
+    """The negative log-likelihood of counts under a Poisson distribution whose mean is exp(`input`), or `input` itself;
+    `full` adds Stirling's approximation of log(target!) for targets above 1.
+
+    >>> poisson_nll_loss(tensor([0.0]), tensor([2.0]))
+    tensor(1.)
+    """
+    _checked("poisson_nll_loss", reduction)
+    _same_shape("poisson_nll_loss", input, target)
+    if log_input and not full:
+        return _log_poisson(input, target, reduction)
+    loss = _log_poisson(input, target, "none") if log_input else input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
+        loss = loss + stirling.masked_fill(target <= 1, 0)
+    reduced: Tensor = _reduced(loss, reduction)
+    return reduced
+
+
+def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """target · (log target - `input`) for log-probabilities `input`; reduction batchmean divides the sum by the rows.
+
+    >>> kl_div(tensor([0.5]).log(), tensor([1.0]))
+    tensor(0.6931)
+    """
+    if reduction != "batchmean":
+        _checked("kl_div", reduction)
+    loss = target.exp() * (target - input) if log_target else _self_information(target) - target * input
+    reduced: Tensor = loss.sum() / input.shape[0] if reduction == "batchmean" else _reduced(loss, reduction)
+    return reduced
+
+
+def _self_information(target: Array) -> Array:
+    """target · log target, 0 at 0."""
+    zero = target.eq(0)
+    return target * target.masked_fill(zero, 1).log()
+
+
+def _ctc_slope(
+    grad: Array,
+    log_probs: Array,
+    targets: Array,
+    input_lengths: list[int],
+    target_lengths: list[int],
+    blank: int,
+    zero_infinity: bool,
+    out: Array,
+    paths: Array,
+) -> Array:
+    if isinstance(grad, Tensor):
+        raise RuntimeError("ctc_loss has no second gradient; call backward without create_graph")
+    return _ATEN._ctc_loss_backward(
+        grad, log_probs, targets, input_lengths, target_lengths, out, paths, blank, zero_infinity
+    )
+
+
+@op(log_probs=_ctc_slope, extras="paths")
+def _ctc(
+    log_probs: Array,
+    targets: Array,
+    input_lengths: list[int],
+    target_lengths: list[int],
+    blank: int,
+    zero_infinity: bool,
+) -> Array:
+    return _ATEN._ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, zero_infinity)
+
+
+def ctc_loss(
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Tensor:
+    """The negative log-likelihood of target sequences under all their alignments (Graves et al. 2006, eq. 14).
+
+    `log_probs` is (time, rows, classes) or (time, classes), `targets` (rows, length) or one after the other. With mean,
+    each loss is divided by its target's length.
+
+    >>> ctc_loss(zeros(2, 1, 2) - 0.6931, tensor([[1]]), [2], [1])
+    tensor(0.2876)
+    """
+    _checked("ctc_loss", reduction)
+    lengths = [
+        length.tolist() if isinstance(length, Tensor) else list(length) if isinstance(length, tuple | list) else length
+        for length in (input_lengths, target_lengths)
+    ]
+    times, sizes = ([n] if isinstance(n, int) else n for n in lengths)
+    batch = log_probs if log_probs.dim() == 3 else log_probs.unsqueeze(1)
+    loss = _ctc(batch, targets, times, sizes, blank, zero_infinity)
+    loss = loss if log_probs.dim() == 3 else loss.squeeze(0)
+    if reduction == "mean":
+        loss = loss / Tensor.handle(torch.tensor(sizes, device=loss.device).clamp(min=1).to(loss.dtype))
+    reduced: Tensor = _reduced(loss, reduction)
+    return reduced
 
 
 def dropout(input: Tensor, p: float = 0.5, *, training: bool = True) -> Tensor:

@@ -1,5 +1,6 @@
 """Copies, other types and devices, and writing."""
 
+import builtins
 from typing import Any
 
 import torch
@@ -7,6 +8,8 @@ import torch
 from tensor_core.autograd import Array
 from tensor_core.op import op, write_op
 from tensor_core.tensor import Tensor
+
+_Bool = builtins.bool  # `bool` is an op here
 
 
 @op(input=lambda grad: grad)
@@ -35,8 +38,15 @@ def _moved(input: Array, target: Any, source: torch.device) -> Array:
     return input.to(target)
 
 
-def to(input: Tensor, *args: Any, dtype: torch.dtype | None = None, device: Any = None) -> Tensor:
-    """`input` with another dtype, on another device, or like another tensor; itself if nothing changes.
+def to(
+    input: Tensor,
+    *args: Any,
+    dtype: torch.dtype | None = None,
+    device: Any = None,
+    copy: _Bool = False,
+    memory_format: torch.memory_format = torch.preserve_format,
+) -> Tensor:
+    """`input` with another dtype, on another device, or like another tensor; itself if nothing changes, unless `copy`.
 
     >>> to(tensor([1, 2]), float32)
     tensor([1., 2.])
@@ -46,15 +56,19 @@ def to(input: Tensor, *args: Any, dtype: torch.dtype | None = None, device: Any 
             dtype = target
         elif isinstance(target, Tensor):
             dtype, device = target.dtype, target.device
+        elif isinstance(target, _Bool):  # torch's non_blocking and copy: the copy is made anyway where one is needed
+            copy = copy or target
         else:
             device = target
+    before = input
     if device is not None and torch.device(device) != input.device:
         input = _moved(input, torch.device(device), input.device)
-    if dtype is None or dtype == input.dtype:
-        return input
-    if dtype.is_floating_point or dtype.is_complex:
-        return _converted(input, dtype)
-    return Tensor.handle(input.raw.to(dtype))
+    if dtype is not None and dtype != input.dtype:
+        floating = dtype.is_floating_point or dtype.is_complex
+        input = _converted(input, dtype) if floating else Tensor.handle(input.raw.to(dtype))
+    if memory_format != torch.preserve_format and not input.raw.is_contiguous(memory_format=memory_format):
+        return clone(input, memory_format)
+    return clone(input) if copy and input is before else input
 
 
 @op(input=lambda grad: grad)  # the engine gives a gradient its input's type
@@ -180,19 +194,19 @@ def bernoulli_(input: Array, p: Any = 0.5, generator: torch.Generator | None = N
     return input.bernoulli_(p, generator=generator)
 
 
-def new_zeros(input: Tensor, *size: Any, dtype: torch.dtype | None = None) -> Tensor:
+def new_zeros(input: Tensor, *size: Any, dtype: torch.dtype | None = None, device: Any = None) -> Tensor:
     """Zeros with the dtype and on the device of `input`.
 
     >>> new_zeros(tensor([1.0]), 2)
     tensor([0., 0.])
     """
-    return Tensor.handle(input.raw.new_zeros(*size, dtype=dtype))
+    return Tensor.handle(input.raw.new_zeros(*size, dtype=dtype, device=device))
 
 
-def new_full(input: Tensor, size: Any, value: Any, dtype: torch.dtype | None = None) -> Tensor:
+def new_full(input: Tensor, size: Any, value: Any, dtype: torch.dtype | None = None, device: Any = None) -> Tensor:
     """One number everywhere, with the dtype and on the device of `input`.
 
     >>> new_full(tensor([1.0]), (2,), 7)
     tensor([7., 7.])
     """
-    return Tensor.handle(input.raw.new_full(size, value, dtype=dtype))
+    return Tensor.handle(input.raw.new_full(size, value, dtype=dtype, device=device))

@@ -1,13 +1,13 @@
 """Sums, means, extremes and norms along dimensions. A rule hands back the reduced gradient; the engine spreads it."""
 
 import builtins
+import math
 from typing import Any, NamedTuple
 
 import torch
 
 from tensor_core.autograd import Array
 from tensor_core.op import op
-from tensor_core.ops.elementwise import sqrt as _sqrt
 from tensor_core.tensor import Tensor
 
 _ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
@@ -23,7 +23,7 @@ class Extreme(NamedTuple):
 
 def _kept(grad: Array, shape: torch.Size, dim: _Dims, keepdim: bool) -> Array:
     """`grad` with the reduced dimensions back, of size 1."""
-    if keepdim or dim is None or not shape:
+    if keepdim or dim is None or dim == () or dim == [] or not shape:
         return grad
     dims = [dim] if isinstance(dim, int) else list(dim)
     for d in sorted(d % len(shape) for d in dims):
@@ -36,10 +36,7 @@ def _count(shape: torch.Size, dim: _Dims) -> int:
     if not shape:
         return 1
     dims = range(len(shape)) if dim is None else [dim] if isinstance(dim, int) else dim or range(len(shape))
-    count = 1
-    for d in dims:
-        count *= shape[d]
-    return count
+    return math.prod(shape[d] for d in dims)
 
 
 @op(input=_kept)
@@ -53,20 +50,122 @@ def sum(input: Array, dim: _Dims = None, keepdim: bool = False, dtype: torch.dty
 
 
 @op(input=lambda grad, shape, dim, keepdim: _kept(grad, shape, dim, keepdim) / builtins.max(_count(shape, dim), 1))
-def mean(input: Array, dim: _Dims = None, keepdim: bool = False) -> Array:
+def mean(input: Array, dim: _Dims = None, keepdim: bool = False, dtype: torch.dtype | None = None) -> Array:
     """The mean of all entries, or along `dim`.
 
     >>> mean(tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1, keepdim=True)
     tensor([[1.5000],
             [3.5000]])
     """
-    return torch.mean(input) if dim is None else torch.mean(input, dim, keepdim)
+    return torch.mean(input, dtype=dtype) if dim is None else torch.mean(input, dim, keepdim, dtype=dtype)
+
+
+def _away(input: Array, dim: _Dims) -> Array:
+    """The distance from the mean."""
+    return input - (input.mean() if dim is None or dim in ((), []) else input.mean(dim, True))
+
+
+def _var_slope(grad: Array, input: Array, shape: torch.Size, dim: _Dims, correction: float, keepdim: bool) -> Array:
+    left = builtins.max(_count(shape, dim) - correction, 0)
+    return _kept(grad, shape, dim, keepdim) * _away(input, dim) * (2 / left if left else math.nan)
+
+
+@op(input=_var_slope)
+def _var(input: Array, dim: _Dims, correction: float, keepdim: bool) -> Array:
+    return torch.var(input, dim, correction=correction, keepdim=keepdim)
+
+
+def _std_slope(
+    grad: Array, input: Array, out: Array, shape: torch.Size, dim: _Dims, correction: float, keepdim: bool
+) -> Array:
+    return _var_slope((grad / (out + out)).masked_fill(out.eq(0), 0), input, shape, dim, correction, keepdim)
+
+
+@op(input=_std_slope)
+def _std(input: Array, dim: _Dims, correction: float, keepdim: bool) -> Array:
+    return torch.std(input, dim, correction=correction, keepdim=keepdim)
+
+
+def _corrected(dim: Any, unbiased: bool | None, correction: float | None) -> tuple[Any, float]:
+    """The dimensions and the correction that torch's two spellings stand for."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    return dim, correction if correction is not None else 1 if unbiased is None else int(unbiased)
+
+
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The mean squared distance from the mean, with n - `correction` (1, or 0 if not `unbiased`) in place of n.
+
+    >>> var(tensor([1.0, 2.0, 3.0]))
+    tensor(1.)
+    """
+    dim, correction = _corrected(dim, unbiased, correction)
+    return _var(input, dim, correction, keepdim)
+
+
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The square root of the variance; its gradient at 0 is 0.
+
+    >>> std(tensor([1.0, 2.0, 3.0]))
+    tensor(1.)
+    """
+    dim, correction = _corrected(dim, unbiased, correction)
+    return _std(input, dim, correction, keepdim)
+
+
+def _others(grad: Array, input: Array) -> Array:
+    """The product of all other entries along the last dimension, right even where one is 0."""
+    if isinstance(grad, Tensor):
+        size = input.shape[-1]
+        own = Tensor.handle(torch.eye(size, dtype=torch.bool, device=grad.device))
+        return _prod(input.unsqueeze(-2).expand(*input.shape[:-1], size, size).masked_fill(own, 1))
+    ones = input.new_ones((*input.shape[:-1], 1))
+    before = torch.cat([ones, input.narrow(-1, 0, input.shape[-1] - 1)], -1).cumprod(-1)
+    after = torch.cat([ones, input.narrow(-1, 1, input.shape[-1] - 1).flip(-1)], -1).cumprod(-1).flip(-1)
+    return before * after
+
+
+@op(input=lambda grad, input: grad.unsqueeze(-1) * _others(grad, input) if input.shape[-1] else None)
+def _prod(input: Array) -> Array:
+    return torch.prod(input, -1)
+
+
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, dtype: torch.dtype | None = None) -> Tensor:
+    """The product of all entries, or along `dim`.
+
+    >>> prod(tensor([1.0, 2.0, 3.0]))
+    tensor(6.)
+    """
+    if dtype is not None:
+        input = input.to(dtype)
+    if not input.is_floating_point():
+        raw = torch.prod(input.raw) if dim is None else torch.prod(input.raw, dim, keepdim)
+        return Tensor.handle(raw)
+    if dim is None or not input.dim():
+        return _prod(input.reshape(-1))
+    out = _prod(input.transpose(dim, -1))
+    kept: Tensor = out.unsqueeze(-1).transpose(dim, -1)
+    return kept if keepdim else kept.squeeze(dim)
 
 
 def _shared(grad: Array, input: Array, out: Array, shape: torch.Size, dim: _Dims, keepdim: bool) -> Array:
     """The gradient of an extreme, shared evenly by all entries that reach it."""
     reached = input.eq(_kept(out, shape, dim, keepdim)).to(grad.dtype)
-    share = reached.sum() if dim is None else reached.sum(dim, keepdim=True)
+    share = reached.sum() if dim is None or dim in ((), []) else reached.sum(dim, keepdim=True)
     return _kept(grad, shape, dim, keepdim) * reached / share
 
 
@@ -111,7 +210,7 @@ def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array
 
 
 @op()
-def any(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
+def any(input: Array, dim: _Dims = None, keepdim: bool = False) -> Array:
     """Whether any entry is true.
 
     >>> any(tensor([False, True]))
@@ -121,13 +220,36 @@ def any(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
 
 
 @op()
-def all(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
+def all(input: Array, dim: _Dims = None, keepdim: bool = False) -> Array:
     """Whether all entries are true.
 
     >>> all(tensor([False, True]))
     tensor(False)
     """
     return torch.all(input) if dim is None else torch.all(input, dim, keepdim)
+
+
+# ---- values together with where they stood: the values are taken from the input, so one rule serves all
+
+
+@op(input=lambda grad, dim, index, shape: grad.new_zeros(shape).scatter_add(dim, index, grad))
+def _taken(input: Array, dim: int, index: Array, values: Array) -> Array:
+    """`values`, which some kernel took from `input` at `index` along `dim`."""
+    return values
+
+
+def _found(input: Tensor, dim: int, kept: Any, keepdim: bool = True) -> Extreme:
+    """What a kernel found along `dim`, recorded."""
+    values, indices = _taken(input, dim, Tensor.handle(kept[1]), kept[0]), Tensor.handle(kept[1])
+    return Extreme(values, indices) if keepdim else Extreme(values.squeeze(dim), indices.squeeze(dim))
+
+
+def _extreme(input: Tensor, dim: Any, keepdim: bool, along: Any, all_of: Any, pairwise: str) -> Any:
+    if isinstance(dim, Tensor):
+        return getattr(input, pairwise)(dim)
+    if dim is None:
+        return all_of(input)
+    return _found(input, dim, along(input.raw, dim, True), keepdim)
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -137,7 +259,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> values, indices
     (tensor([2., 4.]), tensor([1, 0]))
     """
-    return _extreme(input, dim, keepdim, argmax, amax, "maximum")
+    return _extreme(input, dim, keepdim, torch.max, amax, "maximum")
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -146,17 +268,49 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> min(tensor([3.0, 1.0, 2.0]))
     tensor(1.)
     """
-    return _extreme(input, dim, keepdim, argmin, amin, "minimum")
+    return _extreme(input, dim, keepdim, torch.min, amin, "minimum")
 
 
-def _extreme(input: Tensor, dim: Any, keepdim: bool, where: Any, extreme: Any, pairwise: str) -> Any:
-    if isinstance(dim, Tensor):
-        return getattr(input, pairwise)(dim)
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The middle entry, the lower of two; with `dim` those along it and where they stand.
+
+    >>> median(tensor([3.0, 1.0, 2.0, 4.0]))
+    tensor(2.)
+    """
     if dim is None:
-        return extreme(input)
-    indices = where(input, dim, True)
-    values = input.gather(dim, indices) if input.dim() else input.clone()
-    return Extreme(values, indices) if keepdim else Extreme(values.squeeze(dim), indices.squeeze(dim))
+        flat = input.reshape(-1)
+        return _found(flat, 0, torch.median(flat.raw, 0, True), False).values if flat.numel() else flat.sum() * math.nan
+    return _found(input, dim, torch.median(input.raw, dim, True), keepdim)
+
+
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Extreme:
+    """The k-th smallest entries along `dim`, and where they stand.
+
+    >>> kthvalue(tensor([3.0, 1.0, 2.0]), 2).values
+    tensor(2.)
+    """
+    return _found(input, dim, torch.kthvalue(input.raw, k, dim, True), keepdim)
+
+
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Extreme:
+    """The entries in order along `dim`, and where they stood.
+
+    >>> sort(tensor([3.0, 1.0, 2.0])).values
+    tensor([1., 2., 3.])
+    """
+    return _found(input, dim, torch.sort(input.raw, dim=dim, descending=descending, stable=stable))
+
+
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Extreme:
+    """The `k` largest (or smallest) entries along `dim`, and where they stand.
+
+    >>> topk(tensor([3.0, 1.0, 2.0]), 2).indices
+    tensor([0, 2])
+    """
+    return _found(input, dim, torch.topk(input.raw, k, dim, largest, sorted))
+
+
+# ---- exponentials and norms
 
 
 @op(
@@ -173,6 +327,10 @@ def logsumexp(input: Array, dim: int | tuple[int, ...] | list[int], keepdim: boo
     return torch.logsumexp(input, dim, keepdim)
 
 
+def _softmax_slope(grad: Array, out: Array, dim: int) -> Array:
+    return _softmax_backward(grad, out, dim)
+
+
 @op(
     input=lambda grad, other, dim: _softmax_slope(grad, other, dim),
     other=lambda grad, input, other, dim: (
@@ -184,18 +342,14 @@ def _softmax_backward(input: Array, other: Array, dim: int) -> Array:
     return _ATEN._softmax_backward_data(input, other, dim, input.dtype)
 
 
-def _softmax_slope(grad: Array, out: Array, dim: int) -> Array:
-    return _softmax_backward(grad, out, dim)
-
-
 @op(input=_softmax_slope)
-def softmax(input: Array, dim: int) -> Array:
+def softmax(input: Array, dim: int, dtype: torch.dtype | None = None) -> Array:
     """Exponentials along `dim`, divided by their sum.
 
     >>> softmax(tensor([0.0, 0.0, 0.0, 0.0]), dim=0)
     tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
-    return torch.softmax(input, dim)
+    return torch.softmax(input, dim, dtype)
 
 
 @op(
@@ -208,65 +362,65 @@ def _log_softmax_backward(input: Array, other: Array, dim: int) -> Array:
 
 
 @op(input=lambda grad, out, dim: _log_softmax_backward(grad, out, dim))
-def log_softmax(input: Array, dim: int) -> Array:
+def log_softmax(input: Array, dim: int, dtype: torch.dtype | None = None) -> Array:
     """The logarithm of the softmax along `dim`, without overflow.
 
     >>> log_softmax(tensor([0.0, 0.0]), dim=0)
     tensor([-0.6931, -0.6931])
     """
-    return torch.log_softmax(input, dim)
+    return torch.log_softmax(input, dim, dtype)
 
 
 def _norm_slope(
-    grad: Array,
-    input: Array,
-    out: Array,
-    shape: torch.Size,
-    p: float,
-    dim: _Dims,
-    keepdim: bool,
+    grad: Array, input: Array, out: Array, shape: torch.Size, ord: float, dim: _Dims, keepdim: bool
 ) -> Array:
     grad, out = _kept(grad, shape, dim, keepdim), _kept(out, shape, dim, keepdim)
-    if p == 1:
-        return grad * input.sign()
-    direction = input / out if p == 2 else input.sign() * (input.abs() / out).pow(p - 1)
-    return grad * direction.masked_fill(out.eq(0), 0)
+    if ord == 0:
+        return grad.new_zeros(shape)
+    if ord == 1:
+        return grad * input.sgn()
+    if ord == 2:
+        return grad * (input / out.masked_fill(out.eq(0), 1))
+    size = input.abs()
+    if math.isinf(ord):
+        reached = size.eq(out).to(grad.dtype)
+        count = reached.sum() if dim is None else reached.sum(dim, keepdim=True)
+        return grad * input.sgn() * reached / count
+    zero = size.eq(0) if ord < 2 else out.eq(0)  # where the slope is not finite, or 0 / 0
+    share = size.masked_fill(zero, 1) / out.masked_fill(out.eq(0), 1)
+    return grad * input.sgn() * share.pow(ord - 1).masked_fill(zero, 0)
 
 
 @op(input=_norm_slope)
-def norm(input: Array, p: float = 2.0, dim: _Dims = None, keepdim: bool = False) -> Array:
-    """The p-norm of all entries, or along `dim`, for a finite p of at least 1; its gradient at 0 is 0.
+def vector_norm(
+    input: Array, ord: float = 2, dim: _Dims = None, keepdim: bool = False, dtype: torch.dtype | None = None
+) -> Array:
+    """The p-norm of all entries taken as one vector, or along `dim`, for p = `ord`; its gradient at 0 is 0.
+
+    >>> vector_norm(tensor([3.0, -4.0]))
+    tensor(5.)
+    """
+    return torch.linalg.vector_norm(input, ord, dim, keepdim, dtype=dtype)
+
+
+def norm(
+    input: Tensor, p: Any = "fro", dim: _Dims = None, keepdim: bool = False, dtype: torch.dtype | None = None
+) -> Tensor:
+    """The p-norm of all entries taken as one vector, or along `dim`; its gradient at 0 is 0.
 
     >>> norm(tensor([3.0, -4.0]))
     tensor(5.)
     """
-    return torch.linalg.vector_norm(input, p, dim, keepdim)
+    if isinstance(p, str) and p != "fro":
+        raise ValueError(f"norm: p is a number or 'fro', not {p!r}; use linalg.matrix_norm")
+    return vector_norm(input, 2.0 if p in ("fro", None) else p, dim, keepdim, dtype)
 
 
-def var(input: Tensor, dim: _Dims = None, *, correction: int = 1, keepdim: bool = False) -> Tensor:
-    """The mean squared distance from the mean, with n - `correction` in place of n.
-
-    >>> var(tensor([1.0, 2.0, 3.0]))
-    tensor(1.)
-    """
-    away = input - mean(input, dim, True) if dim is not None else input - mean(input)
-    return sum(away * away, dim, keepdim) / builtins.max(_count(input.shape, dim) - correction, 0)
-
-
-def std(input: Tensor, dim: _Dims = None, *, correction: int = 1, keepdim: bool = False) -> Tensor:
-    """The square root of the variance.
-
-    >>> std(tensor([1.0, 2.0, 3.0]))
-    tensor(1.)
-    """
-    return _sqrt(var(input, dim, correction=correction, keepdim=keepdim))
-
-
-@op(input=lambda grad, dim: grad.flip(dim).cumsum(dim).flip(dim))
-def cumsum(input: Array, dim: int) -> Array:
+@op(input=lambda grad, dim: grad.flip(dim).cumsum(dim).flip(dim) if grad.dim() else grad)
+def cumsum(input: Array, dim: int, dtype: torch.dtype | None = None) -> Array:
     """The sums of all entries so far along `dim`.
 
     >>> cumsum(tensor([1.0, 2.0, 3.0]), 0)
     tensor([1., 3., 6.])
     """
-    return torch.cumsum(input, dim)
+    return torch.cumsum(input, dim, dtype=dtype)

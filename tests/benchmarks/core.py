@@ -1,120 +1,127 @@
-"""Time tensor_core's eager mode beside torch's, in one run: `python tests/benchmarks/core.py`.
+"""Time tensor_core beside torch, JAX and others: `python tests/benchmarks/core.py [workload …] [--quick]`.
 
-Each workload runs forward and backward. The two sides take turns, so that a slow moment of the machine hits both; what
-is printed is the median of each and their ratio. One thread.
+Two tables. Whole steps with Adam: torch eager with its fused Adam, torch.compile of the step, jax.jit of the step, ours
+eager and ours captured. Forward and backward alone: ours eager, torch, autograd, mygrad, JAX without jit, tinygrad. All
+sides of a workload compute the same loss from the same numbers, which is checked. They take turns in one process on one
+core, so that a slow moment of the machine hits all of them; what is printed is the median of each, in microseconds, and
+its ratio. Libraries that are not installed (`pip install problem-framing-advisor[benchmarks]`) are left out.
 """
 
+import argparse
+import os
 import statistics
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import torch
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-import tensor_core
+import peers  # noqa: E402
+import torch  # noqa: E402
+import workloads  # noqa: E402
 
-ROUNDS = 41  # turns of each side
-SECONDS_A_TURN = 0.01
+ROUNDS = 21  # turns of each side
+SECONDS_A_TURN = 0.02
 IMPORTS = 7  # fresh processes of each kind
 CHAIN = 1_000  # ops
+TOLERANCE = 2e-3  # of the first loss, relative: mygrad's erf is an approximation
 
-Step = Callable[[], Any]
-
-
-def _leaf(lib: ModuleType, raw: torch.Tensor) -> Any:
-    return lib.tensor(raw.tolist(), requires_grad=True)
-
-
-def mlp(lib: ModuleType) -> Step:
-    """Forward and backward of 32×64 → 64 → 10 with cross entropy."""
-    draw = torch.Generator().manual_seed(0)
-    weights = [_leaf(lib, torch.randn(shape, generator=draw) / 8) for shape in [(64, 64), (64,), (10, 64), (10,)]]
-    x = lib.tensor(torch.randn(32, 64, generator=draw).tolist())
-    y = lib.tensor(torch.randint(0, 10, (32,), generator=draw).tolist())
-    functional = torch.nn.functional if lib is torch else lib
-
-    def step() -> None:
-        for weight in weights:
-            weight.grad = None
-        hidden = functional.linear(x, weights[0], weights[1]).relu()
-        functional.cross_entropy(functional.linear(hidden, weights[2], weights[3]), y).backward()
-
-    return step
+STEPS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "torch fused": ("torch", peers.torch_step),
+    "compile": ("torch", peers.torch_compiled_step),
+    "jax.jit": ("jax", peers.jax_step),
+    "ours eager": ("torch", peers.our_step),
+    "captured": ("torch", lambda w: peers.our_step(w, captured=True)),
+}
+GRADIENTS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "ours": ("torch", peers.our_gradient),
+    "torch": ("torch", peers.torch_gradient),
+    "autograd": ("autograd", peers.autograd_gradient),
+    "mygrad": ("mygrad", peers.mygrad_gradient),
+    "jax": ("jax", peers.jax_gradient),
+    "tinygrad": ("tinygrad", peers.tinygrad_gradient),
+}
 
 
-def logistic(lib: ModuleType) -> Step:
-    """Forward and backward of a logistic regression, 1,024 rows × 1,000 columns."""
-    draw = torch.Generator().manual_seed(0)
-    x = lib.tensor(torch.randn(1024, 1000, generator=draw).numpy())
-    y = lib.tensor((torch.rand(1024, generator=draw) > 0.5).float().numpy())
-    w, b = _leaf(lib, torch.zeros(1000)), _leaf(lib, torch.zeros(()))
-    functional = torch.nn.functional if lib is torch else lib
-
-    def step() -> None:
-        w.grad = b.grad = None
-        functional.binary_cross_entropy_with_logits(x @ w + b, y).backward()
-
-    return step
+def turn(run: peers.Run, repeats: int) -> float:
+    """Seconds a run, over `repeats` runs."""
+    start = time.perf_counter()
+    for _ in range(repeats):
+        run()
+    return (time.perf_counter() - start) / repeats
 
 
-def chain(lib: ModuleType) -> Step:
-    """Forward and backward of 1,000 elementwise ops on 10 numbers."""
-    x, scale = _leaf(lib, torch.linspace(-1, 1, 10)), lib.tensor([0.999] * 10)
+def compare(
+    workload: workloads.Workload, sides: dict[str, tuple[str, Callable[..., Any]]], *, rounds: int, skip: set[str]
+) -> dict[str, float]:
+    """Median seconds of each side that is installed and can run the workload."""
+    runs: dict[str, peers.Run] = {}
+    first: float | None = None
+    for name, (module, make) in sides.items():
+        if name in skip or not peers.installed(module):
+            continue
+        start = time.perf_counter()
+        try:
+            runs[name] = make(workload)
+            loss = float(runs[name]())
+            turn(runs[name], 2)
+        except Exception as error:  # noqa: BLE001 - whatever another library says, the others go on
+            print(f"  {workload.name}: {name} failed ({type(error).__name__})", file=sys.stderr)
+            if name in ("ours", "ours eager", "captured"):
+                traceback.print_exc()
+            runs.pop(name, None)
+            continue
+        print(f"  {workload.name}: {name} ready after {time.perf_counter() - start:.1f} s", file=sys.stderr)
+        first = loss if first is None else first
+        if abs(loss - first) > TOLERANCE * abs(first):
+            raise AssertionError(f"{workload.name}: {name} computes a loss of {loss}, not {first}")
+    everywhere = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    if everywhere:
+        os.sched_setaffinity(0, {max(everywhere)})  # one core, helper threads of all libraries included
+    try:
+        repeats = {name: max(1, round(SECONDS_A_TURN / turn(run, 2))) for name, run in runs.items()}
+        turns = [{name: turn(run, repeats[name]) for name, run in runs.items()} for _ in range(rounds)]
+    finally:
+        if everywhere:
+            os.sched_setaffinity(0, everywhere)
+    return {name: statistics.median(t[name] for t in turns) for name in runs}
 
-    def step() -> None:
-        x.grad = None
-        y = x
-        for _ in range(CHAIN // 4):
-            y = ((y * scale).tanh() + x).sigmoid()
-        y.sum().backward()
 
-    return step
+def table(title: str, sides: dict[str, Any], measured: dict[str, dict[str, float]], ours: str) -> None:
+    """Print microseconds, and in brackets how much of each side's time ours takes."""
+    print(f"\n{title}")
+    print(f"{'µs (ours / it)':14}" + "".join(f"{name:>17}" for name in sides))
+    for workload, found in measured.items():
+        cells = [
+            f"{found[n] * 1e6:9.0f} ({found[ours] / found[n]:5.2f})" if n in found and ours in found else "–"
+            for n in sides
+        ]
+        print(f"{workload:14}" + "".join(f"{cell:>17}" for cell in cells))
+    for name in sides:
+        ratios = [found[ours] / found[name] for found in measured.values() if name in found and ours in found]
+        if ratios and name != ours:
+            print(
+                f"  to {name}: {statistics.geometric_mean(ratios):.2f} in the geometric mean, {max(ratios):.2f} at most"
+            )
 
 
-def forward_only(lib: ModuleType) -> Step:
-    """1,000 recorded products of 10 numbers, no backward."""
-    x, scale = _leaf(lib, torch.linspace(-1, 1, 10)), lib.tensor([0.999] * 10)
+def recorded_op(lib: Any, number: Any) -> peers.Run:
+    """1,000 recorded products of 10 numbers with a tensor or a number, no backward."""
+    x = lib.linspace(-1, 1, 10)
+    x.requires_grad_()
+    scale = lib.full((10,), 0.999) if number is None else number
 
-    def step() -> None:
+    def run() -> None:
         y = x
         for _ in range(CHAIN):
             y = y * scale
 
-    return step
-
-
-def scalars(lib: ModuleType) -> Step:
-    """1,000 recorded products with a Python number, no backward."""
-    x = _leaf(lib, torch.linspace(-1, 1, 10))
-
-    def step() -> None:
-        y = x
-        for _ in range(CHAIN):
-            y = y * 0.999
-
-    return step
-
-
-def turn(step: Step, repeats: int) -> float:
-    """Seconds a step, over `repeats` steps."""
-    start = time.perf_counter()
-    for _ in range(repeats):
-        step()
-    return (time.perf_counter() - start) / repeats
-
-
-def compare(workload: Callable[[ModuleType], Step]) -> tuple[float, float]:
-    """Median seconds a step of tensor_core and of torch."""
-    ours, theirs = workload(tensor_core), workload(torch)
-    turn(ours, 3)
-    repeats = max(1, round(SECONDS_A_TURN / turn(theirs, 3)))
-    pairs = [(turn(ours, repeats), turn(theirs, repeats)) for _ in range(ROUNDS)]
-    return statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs)
+    return run
 
 
 def import_seconds(module: str) -> float:
@@ -129,14 +136,39 @@ def import_seconds(module: str) -> float:
 
 
 def main() -> None:
-    """Print one line a workload, and the import time."""
+    """Print the tables, what a recorded op costs, and the import time."""
+    import tensor_core
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    names = [make.__name__ for make in workloads.ALL]
+    parser.add_argument("workloads", nargs="*", choices=[[], *names], help=f"of {', '.join(names)}; all by default")
+    parser.add_argument("--skip", nargs="*", default=[], help="columns to leave out")
+    parser.add_argument("--only", choices=["steps", "gradients", "rest"], help="one of the tables")
+    parser.add_argument("--quick", action="store_true", help="fewer turns")
+    given = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{'workload':14} {'ours µs':>10} {'torch µs':>10} {'ratio':>6}")
-    for workload in (mlp, logistic, chain, forward_only, scalars):
-        ours, theirs = compare(workload)
-        print(f"{workload.__name__:14} {ours * 1e6:10.1f} {theirs * 1e6:10.1f} {ours / theirs:6.2f}")
-    ours, theirs = import_seconds("tensor_core"), import_seconds("torch")
-    print(f"import: tensor_core {ours:.2f} s, torch {theirs:.2f} s, ours alone {(ours - theirs) * 1e3:.0f} ms")
+    rounds = 7 if given.quick else ROUNDS
+    chosen = [make for make in workloads.ALL if not given.workloads or make.__name__ in given.workloads]
+    for kind, title, sides, ours in (
+        ("steps", "Whole step with Adam", STEPS, "captured"),
+        ("gradients", "Forward and backward", GRADIENTS, "ours"),
+    ):
+        if given.only in (None, kind):
+            found = {
+                w.name: compare(w, sides, rounds=rounds, skip=set(given.skip)) for w in (make() for make in chosen)
+            }
+            table(title, sides, found, ours)
+    if given.only in (None, "rest"):
+        for label, number in (("with a tensor", None), ("with a number", 0.999)):
+            runs = [recorded_op(tensor_core, number), recorded_op(torch, number)]
+            pairs = [[turn(run, 3) / CHAIN for run in runs] for _ in range(rounds)]
+            ours, theirs = (statistics.median(pair[i] for pair in pairs) for i in range(2))
+            print(
+                f"\na recorded product {label}: {ours * 1e6:.2f} µs, torch {theirs * 1e6:.2f} µs, "
+                f"ratio {ours / theirs:.2f}"
+            )
+        ours, theirs = import_seconds("tensor_core"), import_seconds("torch")
+        print(f"import: tensor_core {ours:.2f} s, torch {theirs:.2f} s, ours alone {(ours - theirs) * 1e3:.0f} ms")
 
 
 if __name__ == "__main__":

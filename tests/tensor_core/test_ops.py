@@ -8,13 +8,14 @@ import torch
 
 import tensor_core as tc
 from tensor_core.ops import FUNCTIONS
+from tests.tensor_core import test_conformance as conformance
 
 STEP = 1e-6  # of the central differences
 TOLERANCE = 1e-6  # relative, of the central differences; a gradient wrong by 0.05 % is 500 times worse
 EXACT = 1e-9  # relative, against torch in double precision
 ANY = ((2, 3), (), (0, 3))  # shapes an elementwise op is tried with
 PAIRS = (((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (2, 3)), ((2, 3), ()), ((0, 3), (3,)), ((), ()))
-I64 = torch.int64
+I64, F64 = torch.int64, torch.float64
 
 
 class Torch:
@@ -271,6 +272,17 @@ CASES: list[Case] = [
         for q, k in (((2, 3, 5, 4), (2, 3, 6, 4)), ((5, 4), (6, 4)), ((2, 3, 0, 4), (2, 3, 6, 4)))
         for f in ("plain", "causal", "mask", "bias", "scale")
     ],
+    case("pinball_loss", lambda m, x, y: pinball(m, x, y, "mean"), (4, 3), (4, 3)),
+    case("pinball_loss", lambda m, x, y: pinball(m, x, y, "none"), (4, 3), (4, 3)),
+    case("gru_step", lambda m, g, h, w, b: gru(m, g, h, w, b), (3, 6), (3, 2), (6, 2), (6,)),
+    # complex numbers
+    case("real", lambda m, x: m.fft.rfft(x).real * m.fft.fft(x)[..., :3].imag, (2, 5)),
+    case("imag", lambda m, x: m.imag(m.fft.rfft(x, norm="ortho") * m.fft.rfft(x.exp())), (2, 5)),
+    case("abs", lambda m, x: m.fft.rfft(x).abs(), (2, 5), once=True),
+    case("mul", lambda m, x, w: m.fft.irfft(m.fft.rfft(x) * m.fft.rfft(w) / 2, n=5), (2, 5), (5,)),
+    case("exp", lambda m, x: m.fft.irfft(m.fft.rfft(x).exp(), n=4), (4,)),
+    case("matmul", lambda m, x, w: (m.fft.rfft(x) @ m.fft.rfft(w).mT).real, (2, 5), (3, 5)),
+    case("is_complex", lambda m, x: x * m.is_complex(m.fft.rfft(x)) + m.is_complex(x), (2, 3)),
     case("dropout", lambda m, x: m.dropout(seeded(m, x), 0.3, training=True), (20, 3)),
     case("dropout", lambda m, x: m.dropout(x, 1.0, training=True) + m.dropout(x, 0.5, training=False), (2, 3)),
 ]  # fmt: skip
@@ -279,6 +291,20 @@ CASES: list[Case] = [
 def put(x: Any, key: Any, value: Any) -> Any:
     x[key] = value
     return x
+
+
+def gru(m: Any, gates: Any, h: Any, weight: Any, bias: Any) -> Any:
+    if not isinstance(m, Torch):
+        return m.gru_step(gates, h, weight, bias)
+    eye, zero = torch.eye(6, dtype=F64), torch.zeros(6, dtype=F64)
+    return torch.gru_cell(gates, h, eye, weight, zero, bias)
+
+
+def pinball(m: Any, x: Any, y: Any, reduction: str) -> Any:
+    if not isinstance(m, Torch):
+        return m.pinball_loss(x, y, 0.3, reduction=reduction)
+    loss = m.maximum((y - x) * 0.3, (x - y) * 0.7)
+    return loss.mean() if reduction == "mean" else loss
 
 
 def attend(m: Any, q: Any, k: Any, v: Any, form: str) -> Any:
@@ -402,7 +428,12 @@ def test_op(it: Case) -> None:
 
 
 def test_every_public_op_has_a_case() -> None:
-    missing = sorted(set(FUNCTIONS) - {it.op for it in CASES})
+    covered = {it.op for it in CASES}
+    for info in conformance.named().values():
+        covered.add(info.name.rpartition(".")[2])
+        if info.inplace_variant is not None:
+            covered.add(info.name.rpartition(".")[2] + "_")
+    missing = sorted(set(FUNCTIONS) - covered)
     assert not missing, "write in CASES:\n" + "\n".join(
         f'    case("{name}", lambda m, x: m.{name}(x), (2, 3)),' for name in missing
     )
