@@ -1,7 +1,7 @@
 """The Python API: every other door calls these functions."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor import description as descriptions
 from advisor import evidence, framing, posterior
@@ -10,6 +10,9 @@ from advisor.framing import Framing
 from taxonomy.knowledge import load
 from taxonomy.reading import read_text
 from taxonomy.schema import Category
+
+if TYPE_CHECKING:
+    from advisor.profiling import Profile
 
 
 def frame(
@@ -42,10 +45,30 @@ def frame(
     weighed = posterior.weigh(pieces, list(knowledge.categories))
     if table is None:
         return framing.build(text, knowledge, reading, weighed, answers=answers)
-    from advisor.profile import profile
-
     seen = profile(table, description=text, target=target)
     return framing.build(text, knowledge, reading, weighed, profile=seen, target=seen.target, answers=answers)
+
+
+def profile(table: Any, *, description: str = "", target: str | None = None) -> "Profile":
+    """What `table` shows: what each column may be, the likely target, ids, time and other roles, and what to beware of.
+
+    Args:
+        table: a file (CSV, TSV, Parquet, JSON lines) or any data frame that Narwhals knows, lazy ones too.
+        description: the problem in the user's own words; it tells the target better than any column does.
+        target: the column to predict; without one it is looked for.
+
+    Raises:
+        InputRefused: the table cannot be read, has no rows, or has no column `target`.
+
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"house_id": [1, 2, 3], "price": [90.5, 120.0, 99.9], "rooms": [2, 3, 3]})
+    >>> seen = profile(table, description="Estimate the price of a house from its rooms.")
+    >>> seen.target, seen.ids
+    ('price', ('house_id',))
+    """
+    from advisor import profiling
+
+    return profiling.profile(table, description=description, target=target)
 
 
 def frame_many(texts: Iterable[str]) -> list[Framing]:

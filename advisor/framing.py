@@ -14,7 +14,7 @@ from taxonomy.schema import Category, Pitfall, Subtask
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from advisor.profile import Profile
+    from advisor.profiling import Profile
 
 SCHEMA = 1  # of to_dict()
 MOST_ALTERNATIVES = 3

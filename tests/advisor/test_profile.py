@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from advisor.profile import profile
+from advisor.profiling import profile
 from advisor.suspicion import leaking
 
 ROWS = 40

@@ -7,10 +7,11 @@ reads the first rows only, and it never shows a cell. `advisor.suspicion` holds 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from advisor import suspicion
 from advisor.errors import InputRefused
+from advisor.profiling.schema import Column, Kind, Profile, Statistics, TargetCandidate
 from advisor.table import numbers, read, words
 from taxonomy.inflection import forms
 from taxonomy.tokens import Tokens, tokenize
@@ -23,8 +24,6 @@ FEWEST_ROWS = 10  # below it, values say nothing about a role
 MOST_CLASSES = 20  # different values of a column that answers "which"
 TEXT_SPACES = 3  # in a mean cell of free text
 SHORTEST_STEM, STEM_SHARE = 6, 0.65  # of the longer word: "progressed" is the progression, a departure no department
-
-Kind = Literal["number", "category", "date", "text", "constant", "empty"]
 
 _STOP = frozenset(
     "a about all an and any are as at be been before between but can could do does each every for has have her his i "
@@ -49,27 +48,6 @@ _CODE = r"^(?:[A-Za-z]{1,5}[-_/ ]?\d{3,}|[0-9a-fA-F]{8}-?[0-9a-fA-F-]{8,})$"
 # Scores of a target candidate. A word right after a question says most, one among what is given says least.
 _ASKED, _MENTIONED, _GIVEN, _FADING = 3.0, 1.5, 0.3, 0.6
 _NAMED, _FITS, _LAST, _UNFIT = 2.0, 1.5, 1.0, -8.0
-
-
-class Column(NamedTuple):
-    """One column: what its values are, how many are missing, and how many differ, among the rows looked at."""
-
-    name: str
-    kind: Kind
-    missing: int
-    distinct: int
-
-
-class Profile(NamedTuple):
-    """A table as seen from its first rows; all roles are column names."""
-
-    rows: int  # looked at
-    columns: tuple[Column, ...]
-    target: str
-    target_candidates: tuple[str, ...]  # most likely first
-    ids: tuple[str, ...]
-    time: str | None
-    leaking: tuple[str, ...]  # suspected to be known only after the outcome; ask before using them
 
 
 def profile(table: Any, *, description: str = "", target: str | None = None) -> Profile:
@@ -98,9 +76,10 @@ def profile(table: Any, *, description: str = "", target: str | None = None) -> 
     candidates = _candidates(columns, ids, tokenize(description))
     chosen = target or candidates[0]
     leaking = suspicion.leaking(frame, target=chosen)
-    times = [column.name for column in columns if column.kind == "date" and column.name != chosen]
+    times = [column.name for column in columns if column.kind == "time" and column.name != chosen]
     time = min(times, key=lambda name: name in leaking, default=None)  # the first one that is known beforehand
-    return Profile(frame.height, columns, chosen, candidates, ids, time, leaking)
+    ranked = tuple(TargetCandidate((name,), 1 / len(candidates), "categorical", ()) for name in candidates)
+    return Profile(frame.height, frame.height, columns, chosen, candidates, ranked, ids, time=time, leaking=leaking)
 
 
 def _column(frame: "pl.DataFrame", name: str) -> Column:
@@ -110,7 +89,7 @@ def _column(frame: "pl.DataFrame", name: str) -> Column:
 
     values = frame[name]
     if values.dtype.is_nested() or values.dtype == pl.Binary:
-        return Column(name, "text", values.null_count(), values.len() - values.null_count())
+        return Column(name, {"nested": 1.0}, Statistics(values.null_count(), values.len() - values.null_count()))
     texts = cells.texts(values)
     missing, distinct = texts.null_count(), texts.drop_nulls().n_unique()
     kind: Kind
@@ -119,21 +98,21 @@ def _column(frame: "pl.DataFrame", name: str) -> Column:
     elif distinct == 1 and values.len() > 1 and not missing:
         kind = "constant"
     elif values.dtype.is_numeric():
-        kind = "number"
+        kind = "continuous"
     elif values.dtype in (pl.Date, pl.Datetime) or cells.date_pattern(values) is not None:
-        kind = "date"
+        kind = "time"
     elif cells.decimal_mark(values) is not None:
-        kind = "number"
+        kind = "continuous"
     else:
         spaces = texts.str.count_matches(" ").mean()
-        kind = "text" if isinstance(spaces, float) and spaces >= TEXT_SPACES else "category"
-    return Column(name, kind, missing, distinct)
+        kind = "text" if isinstance(spaces, float) and spaces >= TEXT_SPACES else "categorical"
+    return Column(name, {kind: 1.0}, Statistics(missing, distinct))
 
 
 def _is_id(frame: "pl.DataFrame", column: Column, *, first: bool) -> bool:
     """Named like an id, or values like those of one: codes, a name for every row, numbers that count the rows."""
     parts = words(column.name)
-    if column.kind not in ("number", "category"):
+    if column.kind not in ("continuous", "categorical"):
         return False
     if parts and (parts[-1] in _ID or parts[0] in ("id", "uuid")):
         return True
@@ -143,7 +122,7 @@ def _is_id(frame: "pl.DataFrame", column: Column, *, first: bool) -> bool:
     from models.kit import cells
 
     values = frame[column.name]
-    if column.kind == "category":
+    if column.kind == "categorical":
         codes = cells.texts(values).drop_nulls().str.contains(_CODE).all()
         return column.distinct == present or (codes and column.distinct > MOST_CLASSES)
     read_as = numbers(values)
@@ -166,8 +145,8 @@ def _candidates(columns: Sequence[Column], ids: Collection[str], tokens: Tokens)
         heard = [_heard(part, said) / shared[part] for part in mine] or [0.0]
         # The last word is what a name is about: a SalePrice is a price.
         value = heard[-1] + sum(heard[:-1]) / len(heard)
-        fits = column.kind == "number" if wanted == "amount" else 1 < column.distinct <= MOST_CLASSES
-        unfit = column.kind in ("constant", "empty", "date") or (column.kind == "text" and not writing)
+        fits = column.kind == "continuous" if wanted == "amount" else 1 < column.distinct <= MOST_CLASSES
+        unfit = column.kind in ("constant", "empty", "time") or (column.kind in ("text", "nested") and not writing)
         value += _NAMED * bool(_TARGET & set(mine)) + _LAST * (place == len(columns) - 1)
         return value + _FITS * (wanted is not None and fits) + _UNFIT * (unfit or column.name in ids)
 
