@@ -45,7 +45,9 @@ def frame(
     weighed = posterior.weigh(pieces, list(knowledge.categories))
     if table is None:
         return framing.build(text, knowledge, reading, weighed, answers=answers)
-    seen = profile(table, description=text, target=target)
+    from advisor import profiling
+
+    seen = profiling.profile(table, description=text, target=target, leaning=weighed.probabilities)
     return framing.build(text, knowledge, reading, weighed, profile=seen, target=seen.target, answers=answers)
 
 
@@ -68,7 +70,13 @@ def profile(table: Any, *, description: str = "", target: str | None = None) -> 
     """
     from advisor import profiling
 
-    return profiling.profile(table, description=description, target=target)
+    leaning = None
+    if description:
+        descriptions.check(description)
+        knowledge = load()
+        pieces = evidence.from_reading(read_text(knowledge, description))
+        leaning = posterior.weigh(pieces, list(knowledge.categories)).probabilities
+    return profiling.profile(table, description=description, target=target, leaning=leaning)
 
 
 def frame_many(texts: Iterable[str]) -> list[Framing]:

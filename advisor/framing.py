@@ -141,13 +141,14 @@ def build(
     subtask = None
     if category is not None:
         subtask = choose_subtask(posterior.evidence, category, knowledge.categories[category].default_subtask)
+    card = _card(knowledge, reading, category, subtask, target)
     return Framing(
         description=description,
         category=category,
         subtask=subtask,
         probabilities=posterior.probabilities,
         evidence=posterior.evidence,
-        card=_card(knowledge, reading, category, subtask, target),
+        card=card if profile is None else card._replace(target=target),
         alternatives=_alternatives(knowledge, posterior),
         questions=questions_module.choose(knowledge, posterior.probabilities, answered=answers or ()),
         profile=profile,

@@ -226,7 +226,7 @@ def _json_lines(path: Path, text: str) -> pl.DataFrame:
         raise TableError(f"{path}: the objects have no fields, so there are no columns")
     if not all(name.strip() for name in names):
         raise TableError(f"{path}: a field has an empty name; give it one")
-    return pl.DataFrame([_series(name, [row.get(name) for row in rows]) for name in names])
+    return pl.DataFrame([series(name, [row.get(name) for row in rows]) for name in names])
 
 
 def _writable(row: dict[str, Any]) -> bool:
@@ -244,7 +244,7 @@ def _float(number: float) -> float:
         return math.inf if number > 0 else -math.inf
 
 
-def _series(name: str, cells: list[Any]) -> pl.Series:
+def series(name: str, cells: list[Any]) -> pl.Series:
     """Returns one column: of one type where the cells agree, of text where they do not."""
     kinds = {type(cell) for cell in cells if cell is not None}
     if kinds <= {int, float}:
