@@ -20,7 +20,7 @@ fit); a learned type detector (its errors cannot be told to the user).
 'price'
 """
 
-from advisor.profiling.looking import profile
+from advisor.profiling.looking import look, profile
 from advisor.profiling.schema import Column, Contradiction, Finding, Kind, Profile, Statistics, TargetCandidate
 
-__all__ = ["Column", "Contradiction", "Finding", "Kind", "Profile", "Statistics", "TargetCandidate", "profile"]
+__all__ = ["Column", "Contradiction", "Finding", "Kind", "Profile", "Statistics", "TargetCandidate", "look", "profile"]

@@ -1,21 +1,40 @@
 """A table -> its profile: opened, sampled, measured, judged, and each column given its part."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from advisor import suspicion
 from advisor.errors import InputRefused
 from advisor.profiling import kinds, measures, mentions, names, opening, roles, targets, values
 from advisor.profiling.schema import Column, Profile, TargetCandidate
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def profile(
     table: Any, *, description: str = "", target: str | None = None, leaning: Mapping[str, float] | None = None
 ) -> Profile:
-    """The profile of a file (CSV, TSV, Parquet, JSON lines) or of any frame that Narwhals knows, lazy ones too.
+    """The profile of a table with its findings; see `look` for the arguments and errors.
+
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"house_id": [1, 2, 3], "price": [90.5, 120.0, 99.9], "rooms": [2, 3, 3]})
+    >>> seen = profile(table, description="Estimate the price of a house from its rooms.")
+    >>> seen.target, seen.ids
+    ('price', ('house_id',))
+    """
+    from advisor import findings
+
+    seen, sample = look(table, description=description, target=target, leaning=leaning)
+    return findings.look(sample, seen, description)
+
+
+def look(
+    table: Any, *, description: str = "", target: str | None = None, leaning: Mapping[str, float] | None = None
+) -> "tuple[Profile, pl.DataFrame]":
+    """The profile, without findings, and the rows looked at.
 
     Args:
-        table: the file or frame.
+        table: a file (CSV, TSV, Parquet, JSON lines) or any frame that Narwhals knows, lazy ones too.
         description: the problem in the user's own words.
         target: the column to predict; without one it is looked for.
         leaning: category -> its probability from the words alone; it says which kind of target to look for.
@@ -24,10 +43,9 @@ def profile(
         InputRefused: the table cannot be read, has no rows, or has no column `target`.
 
     >>> import polars as pl
-    >>> table = pl.DataFrame({"house_id": [1, 2, 3], "price": [90.5, 120.0, 99.9], "rooms": [2, 3, 3]})
-    >>> seen = profile(table, description="Estimate the price of a house from its rooms.")
-    >>> seen.target, seen.ids
-    ('price', ('house_id',))
+    >>> seen, rows = look(pl.DataFrame({"size": [1, 2, 3], "price": [90.5, 120.0, 99.9]}))
+    >>> seen.target, rows.height
+    ('price', 3)
     """
     opened = opening.open_table(table)
     sample = opened.sample
@@ -35,7 +53,10 @@ def profile(
         raise _no_column(target, sample.columns)
     mark = values.likely_mark(sample)
     read = [values.read(sample[name], place=place, likely_mark=mark) for place, name in enumerate(sample.columns)]
-    measured = measures.measure(opened.frame, read)
+    try:
+        measured = measures.measure(opened.frame, read)
+    except Exception as error:
+        raise opening.unreadable(table, error) from error
     columns = []
     for column, figures in zip(read, measured.statistics, strict=True):
         judged = kinds.judge(column, figures, rows=measured.rows)
@@ -61,8 +82,7 @@ def profile(
     if target is not None:
         named = TargetCandidate((target,), 1.0, next(c.kind for c in columns if c.name == target), ("it was named",))
         candidates = (named, *(each for each in candidates if each.columns != (target,)))
-    single = wanted if isinstance(wanted, str) else None
-    return Profile(
+    seen = Profile(
         rows=measured.rows,
         looked_at=sample.height,
         columns=tuple(columns),
@@ -78,9 +98,9 @@ def profile(
         source=chosen.source,
         weight=parts.weight,
         split=parts.split,
-        leaking=suspicion.leaking(sample, target=single) if single is not None else (),
         notes=(*opened.notes, *measured.notes),
     )
+    return seen, sample
 
 
 def _no_column(name: str, known: list[str]) -> InputRefused:

@@ -45,22 +45,27 @@ def measure(frame: "Frame", columns: Sequence[Values]) -> Measured:
     first = [nw.len().alias("rows")]
     second: list[nw.Expr] = []
     for column in columns:
-        first += _aggregates(column)
-        second += _distinct(column)
+        first += _aggregates(column, nw.col(_key(column)))
+        second += _distinct(column, nw.col(_key(column)))
+    cleaned = [expression(column).alias(_key(column)) for column in columns]
     notes: list[str] = []
     if isinstance(frame, nw.DataFrame):
-        found = _row(frame.select(*first, *second))
+        found = _row(frame.lazy().select(*cleaned).select(*first, *second).collect())
     else:
-        found = _row(frame.select(*first).collect())
+        found = _row(frame.select(*cleaned).select(*first).collect())
         rows = int(found["rows"])
         if second:
             bounded = rows > MOST_DISTINCT_ROWS
             part = frame.head(MOST_DISTINCT_ROWS) if bounded else frame
             if bounded:
                 notes.append(f"different values are counted in the first {MOST_DISTINCT_ROWS:,} of {rows:,} rows")
-            found |= _row(part.select(*second).collect())
+            found |= _row(part.select(*cleaned).select(*second).collect())
     rows = int(found["rows"])
     return Measured(rows, tuple(_statistics(column, found, rows) for column in columns), tuple(notes))
+
+
+def _key(column: Values) -> str:
+    return f"c{column.place}"
 
 
 def _row(frame: "nw.DataFrame[Any]") -> dict[str, Any]:
@@ -73,14 +78,14 @@ def expression(column: Values) -> "nw.Expr":
 
     cell = nw.col(column.name)
     if column.form in ("number", "moment") and column.typed and column.numbers is not None:
-        return _sound(cell.cast(nw.Float64), column)
+        return _sound(cell, column)
     if column.form == "number":
-        return _sound(number_of(text_or_missing(cell, column.sentinels), column.written), column)
+        return _sound(number_of(text_or_missing(cell, column.sentinels, padded=column.padded), column.written), column)
     if column.form == "truth":
         return cell.cast(nw.Float64)
     if column.typed or column.form == "nothing":
         return cell
-    return text_or_missing(cell, column.sentinels if column.form != "text" else ())
+    return text_or_missing(cell, column.sentinels if column.form != "text" else (), padded=column.padded)
 
 
 def _sound(number: "nw.Expr", column: Values) -> "nw.Expr":
@@ -92,13 +97,15 @@ def _sound(number: "nw.Expr", column: Values) -> "nw.Expr":
             numbers.append(float(each))
         except ValueError:
             continue  # a word; text_or_missing knows it
-    sound = number.is_finite() & (number.abs() <= LARGEST_NUMBER)
+    if column.whole and not numbers:
+        return number
+    sound = number.abs() <= LARGEST_NUMBER  # which no NaN is
     return nw.when(sound & ~number.is_in(numbers) if numbers else sound).then(number)
 
 
-def _aggregates(column: Values) -> "list[nw.Expr]":
+def _aggregates(column: Values, cell: "nw.Expr") -> "list[nw.Expr]":
     """One row of figures that need no memory beyond themselves."""
-    at, cell = column.place, expression(column)
+    at = column.place
     found = [cell.count().alias(f"{at} present")]
     if column.numbers is not None:
         found += [
@@ -106,20 +113,27 @@ def _aggregates(column: Values) -> "list[nw.Expr]":
             cell.max().alias(f"{at} high"),
             cell.mean().alias(f"{at} mean"),
             cell.std().alias(f"{at} std"),
-            (cell == 0).sum().alias(f"{at} zeros"),
-            (cell < 0).sum().alias(f"{at} negative"),
+            _rows(cell == 0).alias(f"{at} zeros"),
+            _rows(cell < 0).alias(f"{at} negative"),
         ]
-        if column.form != "truth":
-            found.append((cell % 1 == 0).sum().alias(f"{at} whole"))
+        if not column.whole:
+            found.append(_rows(cell % 1 == 0).alias(f"{at} whole"))
     for rank, value in enumerate(_few(column)):
-        found.append((cell == value).sum().alias(f"{at} value {rank}"))
+        found.append(_rows(cell == value).alias(f"{at} value {rank}"))
     return found
 
 
-def _distinct(column: Values) -> "list[nw.Expr]":
+def _rows(condition: "nw.Expr") -> "nw.Expr":
+    """How many rows fulfil it. (Spark adds no truths up, so they become numbers first.)"""
+    import narwhals as nw
+
+    return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0)).sum()
+
+
+def _distinct(column: Values, cell: "nw.Expr") -> "list[nw.Expr]":
     if column.form in ("nested", "bytes", "nothing"):
         return []
-    return [expression(column).n_unique().alias(f"{column.place} distinct")]
+    return [cell.n_unique().alias(f"{column.place} distinct")]
 
 
 def _few(column: Values) -> list[Any]:
@@ -154,7 +168,7 @@ def _statistics(column: Values, found: dict[str, Any], rows: int) -> Statistics:
         return figures
     number: dict[str, Any] = {name: _float(found.get(f"{at} {name}")) for name in ("low", "high", "mean", "std")}
     share: dict[str, Any] = {name: int(found.get(f"{at} {name}") or 0) / present for name in ("zeros", "negative")}
-    whole = 1.0 if column.form == "truth" else int(found[f"{at} whole"] or 0) / present
+    whole = 1.0 if column.whole else int(found[f"{at} whole"] or 0) / present
     return figures._replace(**number, **share, whole=whole, **_ordered(column.numbers.drop_nulls()))
 
 

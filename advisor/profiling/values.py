@@ -25,6 +25,7 @@ MISSING_NUMBERS = (  # only where the other cells are numbers or dates; elsewher
     "ingen", "inga", "brak", "no", "nothing", "tbd", "n", "x", "*", "error", "leer", "vide", "vacio", "vuoto",
     "not measured", "not tested", "pending", "offen", "defekt", "off", "fehlt",
 )  # fmt: skip
+SPELLED = tuple(dict.fromkeys(form for word in MISSING for form in (word, word.upper(), word.capitalize())))
 NUMBERS_SHARE = 0.85  # a text column is of numbers when at least this share of its values are; the same for moments
 UNIT_SHARE = 0.5  # of the numbers carry the column's unit
 LONGEST_UNIT = 12
@@ -73,6 +74,8 @@ class Values(NamedTuple):
     unit: str = ""
     zone: str = ""
     sentinels: tuple[str, ...] = ()
+    whole: bool = False  # whether the type holds whole numbers alone
+    padded: bool = False  # whether text cells have blanks around them
     typed: bool = False  # whether the cells came as numbers, truths or moments rather than as text
 
     @property
@@ -99,7 +102,8 @@ def read(column: "pl.Series", *, place: int, likely_mark: str | None = None) -> 
         blank = pl.select(pl.when(column.is_not_null()).then(pl.lit("…"))).to_series()
         return Values(column.name, place, "bytes", blank, None, typed=True)
     if dtype == pl.Boolean:
-        return Values(column.name, place, "truth", column.cast(pl.String), column.cast(pl.Float64), typed=True)
+        truths = column.cast(pl.Float64)
+        return Values(column.name, place, "truth", column.cast(pl.String), truths, whole=True, typed=True)
     if dtype in (pl.Date, pl.Datetime, pl.Time):
         zone = str(getattr(dtype, "time_zone", None) or "")
         return Values(column.name, place, "moment", column.cast(pl.String), None, str(dtype), zone=zone, typed=True)
@@ -107,7 +111,8 @@ def read(column: "pl.Series", *, place: int, likely_mark: str | None = None) -> 
         seconds = column.dt.total_microseconds() / 1e6
         return Values(column.name, place, "duration", cells.texts(column), seconds, unit="seconds", typed=True)
     if dtype.is_numeric():
-        return _of_numbers(column.name, place, column.cast(pl.Float64, strict=False), typed=True)
+        read = _of_numbers(column.name, place, column.cast(pl.Float64, strict=False), typed=True)
+        return read._replace(whole=dtype.is_integer())
     return _of_text(column, place, likely_mark)
 
 
@@ -188,6 +193,14 @@ def sentinel_numbers(numbers: "pl.Series") -> tuple[float, ...]:
 
 
 def _of_text(column: "pl.Series", place: int, likely_mark: str | None) -> Values:
+    import polars as pl
+
+    cells_there = column.cast(pl.String).drop_nulls()
+    padded = bool((cells_there != cells_there.str.strip_chars()).any())
+    return _of_trimmed(column, place, likely_mark)._replace(padded=padded)
+
+
+def _of_trimmed(column: "pl.Series", place: int, likely_mark: str | None) -> Values:
     import polars as pl
 
     texts = pl.select(text_or_missing_polars(column.cast(pl.String))).to_series().alias(column.name)
@@ -322,13 +335,15 @@ def text_or_missing_polars(column: "pl.Series") -> "pl.Expr":
     return pl.when(~trimmed.str.to_lowercase().is_in(list(MISSING))).then(trimmed)
 
 
-def text_or_missing(column: "nw.Expr", sentinels: tuple[str, ...]) -> "nw.Expr":
-    """The cells of a text column, null for what means "missing" in any writing, and for this column's sentinels."""
+def text_or_missing(column: "nw.Expr", sentinels: tuple[str, ...], *, padded: bool) -> "nw.Expr":
+    """The cells of a text column, null for what means "missing" and for this column's sentinels.
+
+    Words in capitals and with a capital are known, too. `padded` cells are trimmed first, which is slow.
+    """
     import narwhals as nw
 
-    trimmed = column.str.strip_chars()
-    words = [*MISSING, *(each.lower() for each in sentinels)]
-    return nw.when(~trimmed.str.to_lowercase().is_in(words)).then(trimmed)
+    text = column.str.strip_chars() if padded else column
+    return nw.when(~text.is_in([*SPELLED, *sentinels])).then(text)
 
 
 def number_of(texts: "nw.Expr", mark: str) -> "nw.Expr":
