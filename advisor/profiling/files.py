@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 HEAD_BYTES = 1 << 20  # that decide on encoding, delimiter and header
+FEWEST_LINES = 4  # complete ones at the head of a file
 SAMPLED_ROWS = 10_000
 MOST_BYTES_HELD = 1 << 30  # of a file that is read into memory; a larger one is scanned
 MOST_BYTES_RECODED = 1 << 29  # of a file that is not UTF-8
@@ -109,13 +110,16 @@ def _delimited(path: Path, notes: list[str]) -> "pl.DataFrame | pl.LazyFrame":
     import polars as pl
 
     raw = _head(path)
-    whole = len(raw) >= path.stat().st_size
+    size = path.stat().st_size
+    if len(raw) < size <= MOST_BYTES_RECODED and len(raw.splitlines()) < FEWEST_LINES:  # a very long cell
+        raw = path.read_bytes()
+    whole = len(raw) >= size
     text, recode = _decoded(path, raw, whole=whole, notes=notes)
     form = _form(path, text if whole else text[: text.rfind("\n") + 1] or text, notes)
     _check_width(path, len(form.names))
     source: Path | bytes = path
     if recode or "\r" in text.replace("\r\n", ""):
-        if path.stat().st_size > MOST_BYTES_RECODED:
+        if size > MOST_BYTES_RECODED:
             raise Refused(f"{path}: not UTF-8, and too large to be read otherwise; save it as UTF-8")
         full = path.read_bytes().decode(recode or "utf-8", errors="replace")
         source = full.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").encode()

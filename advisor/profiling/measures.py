@@ -80,7 +80,8 @@ def expression(column: Values) -> "nw.Expr":
     if column.form in ("number", "moment") and column.typed and column.numbers is not None:
         return _sound(cell, column)
     if column.form == "number":
-        return _sound(number_of(text_or_missing(cell, column.sentinels, padded=column.padded), column.written), column)
+        text = text_or_missing(cell, column.sentinels, padded=column.padded)
+        return _sound(number_of(text, column.written, column.unit), column)
     if column.form == "truth":
         return cell.cast(nw.Float64)
     if column.typed or column.form == "nothing":

@@ -227,7 +227,7 @@ def _of_trimmed(column: "pl.Series", place: int, likely_mark: str | None) -> Val
         if found is not None:
             mark, unit = found
             bare = _without(texts, sentinels)
-            numbers = _numbers(bare, mark)
+            numbers = _numbers(bare, mark, unit)
             return _of_numbers(
                 column.name, place, numbers, typed=False, written=mark, unit=unit, texts=bare, sentinels=sentinels
             )
@@ -242,10 +242,10 @@ def _without(texts: "pl.Series", sentinels: tuple[str, ...]) -> "pl.Series":
     return pl.select(pl.when(~texts.is_in(list(sentinels))).then(texts)).to_series().alias(texts.name)
 
 
-def _numbers(texts: "pl.Series", mark: str) -> "pl.Series":
+def _numbers(texts: "pl.Series", mark: str, unit: str) -> "pl.Series":
     import narwhals as nw
 
-    frame = nw.from_native(texts.alias("x").to_frame()).select(number_of(nw.col("x"), mark))
+    frame = nw.from_native(texts.alias("x").to_frame()).select(number_of(nw.col("x"), mark, unit))
     return frame.to_native()["x"].alias(texts.name)
 
 
@@ -346,12 +346,13 @@ def text_or_missing(column: "nw.Expr", sentinels: tuple[str, ...], *, padded: bo
     return nw.when(~text.is_in([*SPELLED, *sentinels])).then(text)
 
 
-def number_of(texts: "nw.Expr", mark: str) -> "nw.Expr":
-    """A text column as float64, without units and marks between thousands; null where there is no number."""
+def number_of(texts: "nw.Expr", mark: str, unit: str) -> "nw.Expr":
+    """A text column as float64, without its unit and marks between thousands; null where there is no number."""
     import narwhals as nw
 
     bare = texts.str.replace_all("−", "-", literal=True).str.replace_all(r"[\s'’]", "")
-    bare = bare.str.replace_all(r"^[^\d+\-.,]+|[^\d]+$", "")
+    if unit:
+        bare = bare.str.replace_all("".join(unit.split()), "", literal=True)
     bare = bare.str.replace_all("," if mark == "." else ".", "", literal=True)
     if mark == ",":
         bare = bare.str.replace_all(",", ".", literal=True)

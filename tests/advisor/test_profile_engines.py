@@ -87,7 +87,7 @@ def near(mine: Any, other: Any) -> bool:
 
 def comparable(seen: Profile) -> Profile:
     """The profile without what only names the engine's own types."""
-    columns = tuple(column._replace(written="", zone="") if column.kind == "time" else column for column in seen.columns)
+    columns = tuple(each._replace(written="", zone="") if each.kind == "time" else each for each in seen.columns)
     return seen._replace(columns=columns, notes=())
 
 
