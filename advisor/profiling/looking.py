@@ -112,5 +112,6 @@ def _no_column(name: str, known: list[str]) -> InputRefused:
     try:
         kit_columns.check_name(pl.DataFrame(schema=dict.fromkeys(known, pl.String)), name, setting="target")
     except Refused as error:
-        return InputRefused(str(error), code="table_refused")
+        public = "the table has no column of the name that was given as target; name one that it has"
+        return InputRefused(str(error), code="table_refused", public=public)
     raise AssertionError(name)  # check_name refuses what is not there

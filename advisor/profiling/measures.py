@@ -4,6 +4,7 @@ A frame that is held in memory is measured in one pass; a lazy one in two, becau
 how many of them different values are counted. Whatever needs an order (median, skew, pile-ups) comes from the sample.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -174,7 +175,7 @@ def _statistics(column: Values, found: dict[str, Any], rows: int) -> Statistics:
 
 
 def _float(value: Any) -> float | None:
-    return None if value is None or value != value else float(value)
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _top_share(column: Values, counts: Iterable[int], present: int) -> float:
