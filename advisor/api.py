@@ -41,14 +41,15 @@ def frame(
         raise UsageError("a target column was named, but no table was given; pass table= as well")
     knowledge = load()
     reading = read_text(knowledge, text)
-    pieces = [*evidence.from_reading(reading), *evidence.from_answers(knowledge, answers or {})]
-    weighed = posterior.weigh(pieces, list(knowledge.categories))
     if table is None:
+        pieces = [*evidence.from_reading(reading), *evidence.from_answers(knowledge, answers or {})]
+        weighed = posterior.weigh(pieces, list(knowledge.categories))
         return framing.build(text, knowledge, reading, weighed, answers=answers)
-    from advisor import profiling
+    from advisor import tabular
 
-    seen = profiling.profile(table, description=text, target=target, leaning=weighed.probabilities)
-    return framing.build(text, knowledge, reading, weighed, profile=seen, target=seen.target, answers=answers)
+    own, about = tabular.split_answers(answers or {}) if isinstance(answers, Mapping) else (answers or {}, {})
+    pieces = [*evidence.from_reading(reading), *evidence.from_answers(knowledge, own)]
+    return tabular.frame(text, knowledge, reading, pieces, table=table, target=target, answers=own, about=about)
 
 
 def profile(table: Any, *, description: str = "", target: str | None = None) -> "Profile":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from advisor.profiling import Profile
+    from advisor.proof import Proof
 
 SCHEMA = 1  # of to_dict()
 MOST_ALTERNATIVES = 3
@@ -80,6 +81,7 @@ class Framing(NamedTuple):
     profile: "Profile | None"
     undecided: str
     knowledge: str  # hash of the knowledge base that answered
+    proof: "Proof | None" = None  # a rule in the table that gives the target
 
     def to_dict(self) -> dict[str, Any]:
         """The framing as plain data, with `schema`, the version of this form, and `knowledge`, what answered."""

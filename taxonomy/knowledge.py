@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from taxonomy.matching import CANCELLED_BY, ENDS, NEGATORS, Matcher
 from taxonomy.packing import Layout, lay_out
-from taxonomy.schema import Answer, Category, Pitfall, Question, Rule, Subtask
+from taxonomy.schema import Answer, Category, Fact, Minimum, Pitfall, Question, Rule, Subtask
 
 if TYPE_CHECKING:
     from taxonomy.sources import Sources
 
-SCHEMA = 2
+SCHEMA = 3
 FOLDER = os.path.dirname(os.path.abspath(__file__))  # os.path: pathlib costs a cold start 4 ms
 INDEX = os.path.join(FOLDER, "index.json")
 
@@ -59,6 +59,9 @@ class Knowledge(NamedTuple):
     questions: Records[Question]
     pitfalls: Records[Pitfall]
     asked: Records[list[str]]  # category -> questions that tell it from its neighbours; "" -> that tell all apart
+    facts: Records[Fact]
+    table_questions: Records[Question]  # asked about columns: {columns} in their texts stands for names
+    minimums: Records[Minimum]
     always: Records[list[str]]  # category or category/subtask -> pitfalls that are always worth saying there
 
 
@@ -101,6 +104,9 @@ def compile_index(sources: "Sources") -> dict[str, Any]:
             "": [question.id for question in sources.questions],
             **{name: [question.id for question in folder.questions] for name, folder in sources.folders.items()},
         },
+        "facts": {fact.id: _fields(fact) for fact in sources.facts},
+        "table_questions": {question.id: _fields(question) for question in sources.table_questions},
+        "minimums": {minimum.id: _fields(minimum) for minimum in sources.minimums},
         "always": always,
         "phrases": compile_phrases(owners, sources.lexicon),
     }
@@ -194,6 +200,9 @@ def from_bytes(data: bytes | mmap.mmap) -> Knowledge:
         questions=Records(index, "questions", _question),
         pitfalls=Records(index, "pitfalls", lambda fields: Pitfall(**fields)),
         asked=Records(index, "asked", list),
+        facts=Records(index, "facts", lambda fields: Fact(**fields)),
+        table_questions=Records(index, "table_questions", _question),
+        minimums=Records(index, "minimums", lambda fields: Minimum(**fields)),
         always=Records(index, "always", list),
     )
 

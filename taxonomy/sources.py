@@ -12,7 +12,7 @@ import pydantic
 import yaml
 
 from taxonomy.phrases import Lexicon, PhraseError, rows
-from taxonomy.schema import Case, Category, Negation, Pitfall, Question, Rule, Scope, Strength
+from taxonomy.schema import Case, Category, Fact, Minimum, Negation, Pitfall, Question, Rule, Scope, Strength
 
 ROOT = Path(__file__).parent
 T = TypeVar("T")
@@ -40,6 +40,9 @@ class Sources(NamedTuple):
     negation: Negation
     questions: tuple[Question, ...]
     pitfalls: tuple[Pitfall, ...]
+    facts: tuple[Fact, ...]
+    table_questions: tuple[Question, ...]
+    minimums: tuple[Minimum, ...]
 
 
 class _File(NamedTuple):
@@ -73,7 +76,13 @@ def read(root: Path = ROOT) -> Sources:
     negation = _checked(_read(root / "negation.yaml", name, mistakes), Negation, mistakes)
     shared_questions = _records(root / "questions.yaml", name, Question, mistakes)
     shared_pitfalls = _records(root / "pitfalls.yaml", name, Pitfall, mistakes)
-    folders, records = {}, list[tuple[str, Any]]([*shared_questions, *shared_pitfalls])
+    facts = _records(root / "facts.yaml", name, Fact, mistakes)
+    table_questions = _records(root / "table_questions.yaml", name, Question, mistakes)
+    minimums = _records(root / "minimums.yaml", name, Minimum, mistakes)
+    folders, records = (
+        {},
+        list[tuple[str, Any]]([*shared_questions, *shared_pitfalls, *facts, *table_questions, *minimums]),
+    )
     for path in sorted(root.glob("*/category.yaml")):
         folder = path.parent
         category_file = _read(path, name, mistakes)
@@ -91,7 +100,16 @@ def read(root: Path = ROOT) -> Sources:
     mistakes += _cross_checks(records, folders, lexicon)
     if mistakes or negation is None:
         raise KnowledgeError("\n".join(mistakes))
-    return Sources(folders, lexicon, negation, _bare(shared_questions), _bare(shared_pitfalls))
+    return Sources(
+        folders,
+        lexicon,
+        negation,
+        _bare(shared_questions),
+        _bare(shared_pitfalls),
+        _bare(facts),
+        _bare(table_questions),
+        _bare(minimums),
+    )
 
 
 def _bare(records: Sequence[tuple[str, T]]) -> tuple[T, ...]:

@@ -45,6 +45,9 @@ _WEIGHTS = {
 }
 
 
+_OF_POWER = ("near perfect", "same order", "filled for one answer", "filled for one answer only")
+
+
 class Sign(NamedTuple):
     """One reason to suspect a column, or not to; `figure` is None where there is nothing to count."""
 
@@ -90,6 +93,17 @@ def leaks(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Ite
             "; ".join(sign.because for sign in counted),
             f"Is `{name}` known when you predict?",
         )
+
+
+def suspected_by_name(frame: "pl.DataFrame", profile: Profile, description: str = "") -> tuple[str, ...]:
+    """The columns whose names, gaps and dates tell of afterwards, whatever they predict: a rule reads none of them."""
+    found = []
+    for column in profile.columns if profile.target_columns else ():
+        if column.name not in profile.target_columns:
+            signs = [sign for sign in _signs(frame, profile, column, description) if sign.name not in _OF_POWER]
+            if sum(sign.weight for sign in signs) >= SUSPECTED:
+                found.append(column.name)
+    return tuple(found)
 
 
 def _signs(frame: "pl.DataFrame", profile: Profile, column: Column, description: str) -> Iterator[Sign]:

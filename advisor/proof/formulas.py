@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LADDER = ((ONE, 60), (TWO, 40), (THREE, 30))  # forms, and how many columns they are tried on
 SCREENED_ROWS = 32
-FEWEST_ROWS = 6  # with all numbers, of the rows searched
+FEWEST_ROWS = 5  # with all numbers, of the rows searched
 MOST_FITTED = 24  # forms that pass the screen and are fitted on all rows
 CHUNK = 4_096  # groups of columns at once
 LEAST_VALUES = 4  # of the target, or there is nothing to compute

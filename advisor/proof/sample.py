@@ -81,7 +81,7 @@ def draw(frame: "pl.DataFrame", target: str) -> Sample | None:
     if answer is None:
         return None
     order = generator.permutation(rows.size)
-    ends = rows.size - int(np.ceil(rows.size * HELD_OUT_SHARE))
+    ends = rows.size - round(rows.size * HELD_OUT_SHARE)
     others = [column for column in frame.drop(target).iter_columns() if not column.dtype.is_nested()]
     fields = [found for column in others if (found := field(column)) is not None and found.levels > 1]
     searched = np.sort(order[:ends])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SECONDS = 2.0
 MOST_VERIFIED = 24  # candidates held to the rows held out; the shortest first
 LEAST_BITS = 16.0  # that the rule must spare on the rows held out: luck has a chance of 1 in 65,536
+MOST_BITS_OF_DIGITS = 8.0  # for a row
 MOST_WRONG = 0.01  # share of the rows held out
 MOST_WRONG_OF_RARE = 0.05  # share of the rows held out that do not have the commonest answer
 LEAST_ANSWERED = 0.9  # share of the rows held out for which the rule gives a value
@@ -72,7 +73,8 @@ def prove(frame: "pl.DataFrame", target: str, *, seconds: float = SECONDS) -> Pr
     if sample is None:
         return None
     bits = samples.entropy_bits(sample.answer.codes)
-    if bits * sample.held_out.size < LEAST_BITS:
+    exact = max(bits, _digits_bits(sample))
+    if exact * sample.held_out.size < LEAST_BITS:
         return None
     best: Proof | None = None
     verified = 0
@@ -86,12 +88,32 @@ def prove(frame: "pl.DataFrame", target: str, *, seconds: float = SECONDS) -> Pr
             if best is not None and best.exact and candidate.cost >= _cost(best):
                 continue
             verified += 1
-            proof = _verified(sample, candidate, bits)
+            proof = _verified(sample, candidate, exact if candidate.form == "formula" else bits)
             if proof is not None and (best is None or _better(proof, best)):
                 best = proof
         if best is not None and best.exact and best.unanswered == 0:
             break
     return None if best is None else best._replace(complete=complete)
+
+
+def _digits_bits(sample: "Sample") -> float:
+    """Bits that a formula spares where it hits a number to the last decimal that is written.
+
+    Half of what the number's spread holds: a good estimate alone would come near it, but not hit it.
+    """
+    from math import log2
+
+    import numpy as np
+
+    from advisor.proof.constants import goal_of
+
+    numbers = sample.answer.numbers
+    if numbers is None:
+        return 0.0
+    known = numbers[numbers == numbers]
+    unit = goal_of(known, np.arange(known.size)).unit or 1e-9 * float(np.abs(known).max())
+    spread = float(known.std())
+    return min(MOST_BITS_OF_DIGITS, log2(spread / unit) / 2) if spread > unit > 0 else 0.0
 
 
 def _ladder(sample: "Sample") -> Iterator[Callable[[], list[Candidate]]]:
