@@ -85,7 +85,7 @@ def expression(column: Values) -> "nw.Expr":
         return _sound(number_of(text, column.written, column.unit), column)
     if column.form == "truth":
         return cell.cast(nw.Float64)
-    if column.typed or column.form == "nothing":
+    if column.typed:
         return cell
     return text_or_missing(cell, column.sentinels if column.form != "text" else (), padded=column.padded)
 
@@ -102,7 +102,9 @@ def _sound(number: "nw.Expr", column: Values) -> "nw.Expr":
     if column.whole and not numbers:
         return number
     sound = number.abs() <= LARGEST_NUMBER  # which no NaN is
-    return nw.when(sound & ~number.is_in(numbers) if numbers else sound).then(number)
+    for each in numbers:  # not is_in, for which Polars wants a list of the column's own type
+        sound = sound & (number != each)
+    return nw.when(sound).then(number)
 
 
 def _aggregates(column: Values, cell: "nw.Expr") -> "list[nw.Expr]":
