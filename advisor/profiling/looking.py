@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import InputRefused
-from advisor.profiling import kinds, measures, mentions, names, opening, roles, targets, values
+from advisor.profiling import kinds, measures, mentions, names, opening, reconciling, roles, targets, values
 from advisor.profiling.schema import Column, Profile, TargetCandidate
 
 if TYPE_CHECKING:
@@ -82,6 +82,15 @@ def look(
     if target is not None:
         named = TargetCandidate((target,), 1.0, next(c.kind for c in columns if c.name == target), ("it was named",))
         candidates = (named, *(each for each in candidates if each.columns != (target,)))
+    answers = () if wanted is None else (wanted,) if isinstance(wanted, str) else wanted
+    ending = reconciling.event(columns, answers, heard)
+    if ending is not None:
+        columns = [_ended(column) if column.name == ending[1] else column for column in columns]
+        if target is None:
+            wanted = ending[0]
+            answers = (wanted,)
+            order = sorted(candidates, key=lambda each: each.columns != answers)
+            candidates = tuple(order)
     seen = Profile(
         rows=measured.rows,
         looked_at=sample.height,
@@ -98,9 +107,19 @@ def look(
         source=chosen.source,
         weight=parts.weight,
         split=parts.split,
+        event=ending[1] if ending is not None and ending[1] != wanted else None,
+        unit_of_observation=reconciling.unit_of_observation(columns, parts, measured.rows),
+        contradictions=reconciling.contradictions(
+            columns, parts, answers, named=target is not None, heard=heard, leaning=leaning
+        ),
         notes=(*opened.notes, *measured.notes),
     )
     return seen, sample
+
+
+def _ended(column: Column) -> Column:
+    """A yes/no column that says whether the end of a length of time was seen."""
+    return column._replace(kinds={"censoring": 0.8, "binary": 0.2})
 
 
 def _no_column(name: str, known: list[str]) -> InputRefused:

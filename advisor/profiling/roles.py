@@ -19,6 +19,7 @@ _PEOPLE = frozenset(
     "learner volunteer donor applicant household kunde kundin patient patientin mitglied nutzer teilnehmer schueler "
     "klient client cliente utente usuario klant kund session session_id passenger policyholder runner player".split()
 )
+_QUERY = frozenset("query qid search srch impression serp suche suchanfrage requete consulta busqueda".split())
 _PARTS = frozenset(
     {"train", "test", "val", "valid", "validation", "dev", "holdout", "oos", "eval", "training", "testing"}
 )
@@ -123,7 +124,10 @@ def _query(columns: Sequence[Column], rows: int, leaning: Mapping[str, float], *
         ):
             continue
         means = names.meanings(column.name)
-        score = 2.0 * ("query" in means) + 3.0 * leaning.get("ranking", 0.0) + 1.0 * ranked + 0.5 * graded
+        certain = bool(_QUERY & set(names.words(column.name)))
+        score = (
+            2.0 * ("query" in means) + 2.0 * certain + 3.0 * leaning.get("ranking", 0.0) + 1.0 * ranked + 0.5 * graded
+        )
         score += (
             0.7 * column.chance("id", "text", "code") - 0.1 * place - 1.0 * ("actor" in means and "query" not in means)
         )

@@ -101,6 +101,8 @@ def read(column: "pl.Series", *, place: int, likely_mark: str | None = None) -> 
     if dtype == pl.Binary:
         blank = pl.select(pl.when(column.is_not_null()).then(pl.lit("…"))).to_series()
         return Values(column.name, place, "bytes", blank, None, typed=True)
+    if dtype == pl.Null:
+        return Values(column.name, place, "nothing", column.cast(pl.String), None, typed=True)
     if dtype == pl.Boolean:
         truths = column.cast(pl.Float64)
         return Values(column.name, place, "truth", column.cast(pl.String), truths, whole=True, typed=True)
