@@ -23,9 +23,9 @@ twenty questions).
 'regression'
 """
 
-from advisor.api import frame, frame_many, taxonomy
+from advisor.api import frame, frame_many, profile, taxonomy
 from advisor.errors import AdvisorError
 from advisor.framing import Framing
 
-__all__ = ["AdvisorError", "Framing", "frame", "frame_many", "taxonomy"]
+__all__ = ["AdvisorError", "Framing", "frame", "frame_many", "profile", "taxonomy"]
 __version__ = "0.1.0"

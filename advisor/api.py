@@ -1,7 +1,7 @@
 """The Python API: every other door calls these functions."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor import description as descriptions
 from advisor import evidence, framing
@@ -11,6 +11,9 @@ from advisor.framing import Framing
 from taxonomy.knowledge import load
 from taxonomy.reading import read_text
 from taxonomy.schema import Category
+
+if TYPE_CHECKING:
+    from advisor.profiling import Profile
 
 
 def frame(
@@ -45,14 +48,45 @@ def frame(
         raise UsageError("a target column was named, but no table was given; pass table= as well")
     knowledge = load()
     reading = read_text(knowledge, text)
-    said = Said(text, evidence.from_reading(knowledge, reading), evidence.from_answers(knowledge, answers or {}))
-    (decision,) = decide(knowledge, [said], encoder=encoder)
     if table is None:
+        said = Said(text, evidence.from_reading(knowledge, reading), evidence.from_answers(knowledge, answers or {}))
+        (decision,) = decide(knowledge, [said], encoder=encoder)
         return framing.build(text, knowledge, reading, decision, answers=answers)
-    from advisor.profile import profile
+    from advisor import tabular
 
-    seen = profile(table, description=text, target=target)
-    return framing.build(text, knowledge, reading, decision, profile=seen, target=seen.target, answers=answers)
+    own, about = tabular.split_answers(answers or {}) if isinstance(answers, Mapping) else (answers or {}, {})
+    said = Said(text, evidence.from_reading(knowledge, reading), evidence.from_answers(knowledge, own))
+    return tabular.frame(
+        said, knowledge, reading, table=table, target=target, answers=own, about=about, encoder=encoder
+    )
+
+
+def profile(table: Any, *, description: str = "", target: str | None = None) -> "Profile":
+    """What `table` shows: what each column may be, the likely target, ids, time and other roles, and what to beware of.
+
+    Args:
+        table: a file (CSV, TSV, Parquet, JSON lines) or any data frame that Narwhals knows, lazy ones too.
+        description: the problem in the user's own words; it tells the target better than any column does.
+        target: the column to predict; without one it is looked for.
+
+    Raises:
+        InputRefused: the table cannot be read, has no rows, or has no column `target`.
+
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"house_id": [1, 2, 3], "price": [90.5, 120.0, 99.9], "rooms": [2, 3, 3]})
+    >>> seen = profile(table, description="Estimate the price of a house from its rooms.")
+    >>> seen.target, seen.ids
+    ('price', ('house_id',))
+    """
+    from advisor import profiling
+
+    leaning = None
+    if description:
+        descriptions.check(description)
+        knowledge = load()
+        said = Said(description, evidence.from_reading(knowledge, read_text(knowledge, description)))
+        leaning = decide(knowledge, [said])[0].posterior.probabilities
+    return profiling.profile(table, description=description, target=target, leaning=leaning)
 
 
 def frame_many(texts: Iterable[str], *, encoder: bool = True) -> list[Framing]:

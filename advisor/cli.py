@@ -1,4 +1,4 @@
-"""The terminal: `advisor frame`, `start`, `taxonomy`, `serve`.
+"""The terminal: `advisor frame`, `start`, `profile`, `taxonomy`, `serve`.
 
 Exit codes: 0 done, 2 the call is wrong, 3 the input was refused, 4 something of ours broke, 130 stopped with Ctrl-C.
 Results go to standard output, everything else to standard error. Colours only on a terminal and without NO_COLOR
@@ -30,6 +30,7 @@ examples:
   advisor frame --file problem.txt --json
   echo "Which of these messages are spam?" | advisor frame -
   advisor start surgery --file problem.txt --table surgeries.csv --target hours
+  advisor profile surgeries.csv --text "How many hours will a surgery take?"
   advisor taxonomy regression
   advisor serve --port 8000
 
@@ -86,6 +87,13 @@ def _declare_start(command: "ArgumentParser") -> None:
     command.add_argument("--file", metavar="F", help="read the description from a text file (UTF-8)")
     _table(command)
     command.add_argument("--template", metavar="ID", help="use this template; `python -m models list` shows all")
+
+
+def _declare_profile(command: "ArgumentParser") -> None:
+    command.add_argument("table", metavar="FILE", help="a table: CSV, TSV, Parquet or JSON lines")
+    command.add_argument("--text", default="", metavar="TEXT", help="what you want to know; it tells the target")
+    command.add_argument("--target", metavar="COL", help="the column to predict")
+    command.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _declare_taxonomy(command: "ArgumentParser") -> None:
@@ -227,6 +235,23 @@ def _start(options: SimpleNamespace) -> int:
     return OK
 
 
+def _profile(options: SimpleNamespace) -> int:
+    from advisor.api import profile
+    from advisor.framing import plain
+
+    seen = profile(options.table, description=options.text, target=options.target)
+    if options.json:
+        import json
+
+        _print_json(json.dumps(plain(seen), ensure_ascii=False, indent=2))
+        return OK
+    from advisor.profiling.telling import terminal
+
+    bold, dim = _styles()
+    print(terminal(seen, width=_width(), bold=bold, dim=dim))
+    return OK
+
+
 def _taxonomy(options: SimpleNamespace) -> int:
     from advisor.api import taxonomy
     from advisor.evidence import unknown
@@ -331,6 +356,7 @@ def _rendered(framing: Any) -> str:
 COMMANDS = {
     "frame": ("say which task a description is, why, and what to do", _declare_frame, _frame),
     "start": ("frame a description and write a starter project for it", _declare_start, _start),
+    "profile": ("show what each column of a table may be, and what to beware of", _declare_profile, _profile),
     "taxonomy": ("show what kinds of task there are, with examples", _declare_taxonomy, _taxonomy),
     "serve": ("answer over HTTP, as /openapi.json describes", _declare_serve, _serve),
 }

@@ -35,6 +35,6 @@ class InputRefused(AdvisorError):
     status = 422
     exit_code = 3
 
-    def __init__(self, message: str, *, code: str = "input_refused") -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, code: str = "input_refused", public: str | None = None) -> None:
+        super().__init__(message, public=public)
         self.code = code

@@ -15,7 +15,8 @@ from taxonomy.schema import Category, Pitfall, Subtask
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from advisor.profile import Profile
+    from advisor.profiling import Profile
+    from advisor.proof import Proof
 
 SCHEMA = 1  # of to_dict()
 MOST_ALTERNATIVES = 3
@@ -81,6 +82,7 @@ class Framing(NamedTuple):
     profile: "Profile | None"
     undecided: str
     knowledge: str  # hash of the knowledge base that answered
+    proof: "Proof | None" = None  # a rule in the table that gives the target
 
     def to_dict(self) -> dict[str, Any]:
         """The framing as plain data, with `schema`, the version of this form, and `knowledge`, what answered."""
@@ -144,13 +146,14 @@ def build(
     if category is not None:
         default = knowledge.categories[category].default_subtask
         subtask = choose_subtask(posterior.evidence, category, default, logits=decision.subtask_logits)
+    card = _card(knowledge, reading, category, subtask, target)
     return Framing(
         description=description,
         category=category,
         subtask=subtask,
         probabilities=posterior.probabilities,
         evidence=posterior.evidence,
-        card=_card(knowledge, reading, category, subtask, target),
+        card=card if profile is None else card._replace(target=target),
         alternatives=_alternatives(knowledge, posterior),
         questions=questions_module.choose(knowledge, posterior.probabilities, answered=answers or ()),
         profile=profile,

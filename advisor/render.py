@@ -75,7 +75,7 @@ def markdown(framing: Framing) -> str:
     return "\n".join([*lines, ""])
 
 
-def _seen(text: str) -> str:
+def seen(text: str) -> str:
     """`text` on one line, without what would steer a terminal or turn the direction of what follows."""
     return " ".join(text.split()).translate(_UNSEEN)
 
@@ -86,7 +86,7 @@ def _inert(text: str) -> str:
     >>> print(_inert("[a](b) | 1. <b>"), _inert("- c"), _inert("2) d"))
     \\[a\\](b) \\| 1. \\<b\\> \\- c 2\\) d
     """
-    text = _seen(text).translate(_MARKUP)
+    text = seen(text).translate(_MARKUP)
     number = len(text) - len(text.lstrip("0123456789"))
     starts_a_block = text[number : number + 1] in (*".)",) if number else text[:1] in (*"-+=",)
     return f"{text[:number]}\\{text[number:]}" if starts_a_block else text
@@ -109,7 +109,7 @@ def terminal(framing: Framing, *, width: int, bold: Style = str, dim: Style = st
     sections = [
         ("Why", _list(_reasons(framing), width)),
         ("How likely", _bars(framing, width, dim)),
-        ("Framing card", [line for name, text in card_rows(framing.card) for line in _wrap(f"{name}:", text, width)]),
+        ("Framing card", [line for name, text in card_rows(framing.card) for line in wrap(f"{name}:", text, width)]),
         ("Pitfalls", _list([*pitfalls, f"Look out for these, too: {too}."] if too else pitfalls, width)),
     ]
     if framing.category is None:
@@ -117,7 +117,7 @@ def terminal(framing: Framing, *, width: int, bold: Style = str, dim: Style = st
     else:
         sections.append(("The question that could change this", _questions(framing.questions[:1], width)))
     sections.append(("Alternatives", _list([other.it_would_be for other in framing.alternatives], width)))
-    lines = [bold(line.lstrip()) for line in _wrap("", verdict(framing), width)]
+    lines = [bold(line.lstrip()) for line in wrap("", verdict(framing), width)]
     for heading, content in sections:
         if content:
             lines += ["", bold(heading), *content]
@@ -142,21 +142,21 @@ def _questions(questions: Sequence[Asked], width: int) -> list[str]:
     """Each question with its answers, and how to give one."""
     lines = []
     for question in questions:
-        lines += _wrap("-", question.text, width)
+        lines += wrap("-", question.text, width)
         for name, text in question.answers.items():
-            lines += _wrap(f"  {name} –", text, width, indent=6)
-        lines += _wrap("  To answer:", f"--answer {question.id}={next(iter(question.answers))}", width)
+            lines += wrap(f"  {name} –", text, width, indent=6)
+        lines += wrap("  To answer:", f"--answer {question.id}={next(iter(question.answers))}", width)
     return lines
 
 
 def _list(texts: Iterable[str], width: int) -> list[str]:
-    return [line for text in texts for line in _wrap("-", text, width)]
+    return [line for text in texts for line in wrap("-", text, width)]
 
 
-def _wrap(name: str, text: str, width: int, *, indent: int = 4) -> list[str]:
+def wrap(name: str, text: str, width: int, *, indent: int = 4) -> list[str]:
     """`name text` with a hanging indent. (The textwrap module would cost every start a millisecond.)"""
     lines = [f"  {name}"]
-    for word in _seen(text).split(" "):
+    for word in seen(text).split(" "):
         if len(lines[-1]) + 1 + len(word) > width and lines[-1].strip():
             lines.append(" " * (indent - 1))
         lines[-1] += " " + word

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from advisor import profile as profiles
+from advisor import profiling as profiles
 from advisor import table as user_tables
 from advisor.errors import InputRefused, UsageError
 from advisor.framing import Framing, plain
@@ -93,6 +93,8 @@ def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target
         table_name = _copy_table(table, new)
         frame = tables.read(new / table_name)
         seen = profiles.profile(frame, description=framing.description, target=_named(target, framing, frame.columns))
+        if not isinstance(seen.target, str):
+            raise Refused("a starter learns one column, and none was found that says what to predict; name the target")
         try:
             columns.assign(frame, target=seen.target, task=template.category)  # type: ignore[arg-type]
         except Refused as error:
@@ -116,9 +118,8 @@ def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target
 
 def _named(target: str | None, framing: Framing, columns_there: list[str]) -> str | None:
     """The target that was named: here, or when the framing was made with this table."""
-    if target is None and framing.profile is not None and framing.profile.target in columns_there:
-        return framing.profile.target
-    return target
+    seen = framing.profile.target if framing.profile is not None else None
+    return seen if target is None and isinstance(seen, str) and seen in columns_there else target
 
 
 def _copy(source: Path, destination: Path) -> None:
@@ -172,7 +173,9 @@ def _about_the_table(seen: profiles.Profile) -> str:
     """What to check in config.yaml before the first training is believed, as a Markdown list."""
     others = [name for name in seen.target_candidates if name != seen.target]
     again = [column.name for column in seen.columns if column.name in seen.ids and column.distinct < seen.rows]
-    lines = [f"The target is the column {_shown([seen.target])}. If that is wrong, set `target` ({_shown(others)})."]
+    lines = [
+        f"The target is the column {_shown(seen.target_columns)}. If that is wrong, set `target` ({_shown(others)})."
+    ]
     if seen.leaking:
         lines.append(
             f"{_shown(seen.leaking)}: by name or values, known only when the answer is. List in `leave_out` what is "

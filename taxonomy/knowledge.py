@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from taxonomy.matching import CANCELLED_BY, CONDITION, ENDS, NEGATORS, Matcher
 from taxonomy.packing import Layout, lay_out
-from taxonomy.schema import Answer, Category, Pitfall, Question, Rule, Subtask
+from taxonomy.schema import Answer, Category, Fact, Minimum, Pitfall, Question, Rule, Subtask
 
 if TYPE_CHECKING:
     from taxonomy.sources import Sources
@@ -60,6 +60,9 @@ class Knowledge(NamedTuple):
     questions: Records[Question]
     pitfalls: Records[Pitfall]
     asked: Records[list[str]]  # category -> questions that tell it from its neighbours; "" -> that tell all apart
+    facts: Records[Fact]
+    table_questions: Records[Question]  # asked about columns: {columns} in their texts stands for names
+    minimums: Records[Minimum]
     always: Records[list[str]]  # category or category/subtask -> pitfalls that are always worth saying there
     weights: Records[dict[str, float]]  # rule -> category or category/subtask -> log-odds; fitted, see weights.json
 
@@ -103,6 +106,9 @@ def compile_index(sources: "Sources") -> dict[str, Any]:
             "": [question.id for question in sources.questions],
             **{name: [question.id for question in folder.questions] for name, folder in sources.folders.items()},
         },
+        "facts": {fact.id: _fields(fact) for fact in sources.facts},
+        "table_questions": {question.id: _fields(question) for question in sources.table_questions},
+        "minimums": {minimum.id: _fields(minimum) for minimum in sources.minimums},
         "always": always,
         "weights": sources.weights,
         "phrases": compile_phrases(owners, sources.lexicon),
@@ -197,6 +203,9 @@ def from_bytes(data: bytes | mmap.mmap) -> Knowledge:
         questions=Records(index, "questions", _question),
         pitfalls=Records(index, "pitfalls", lambda fields: Pitfall(**fields)),
         asked=Records(index, "asked", list),
+        facts=Records(index, "facts", lambda fields: Fact(**fields)),
+        table_questions=Records(index, "table_questions", _question),
+        minimums=Records(index, "minimums", lambda fields: Minimum(**fields)),
         always=Records(index, "always", list),
         weights=Records(index, "weights", dict),
     )

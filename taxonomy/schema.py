@@ -98,6 +98,27 @@ class Pitfall(NamedTuple):
     ] = ()  # where it can occur; none means the folder's own category, or all in the shared file
 
 
+class Fact(NamedTuple):
+    """What a table shows, and what that says about the task; which facts hold is told by the advisor."""
+
+    id: str  # snake_case, as in the advisor
+    because: str  # a sentence to the user; {columns} and {figure} stand for what the table shows
+    source: str
+    points_to: dict[str, Strength] = {}
+    subtasks: dict[str, Strength] = {}
+
+
+class Minimum(NamedTuple):
+    """How much data a task needs at the least; what a table holds of it is counted by the advisor."""
+
+    id: str  # snake_case, as in the advisor
+    what: str  # completes "Your table has 12 …"
+    least: int
+    log: str  # completes "log from tomorrow: …"
+    source: str
+    categories: tuple[str, ...]
+
+
 class Case(NamedTuple):
     """A worked description, as somebody would write it."""
 

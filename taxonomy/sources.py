@@ -13,7 +13,19 @@ import pydantic
 import yaml
 
 from taxonomy.phrases import Lexicon, PhraseError, rows
-from taxonomy.schema import Case, Category, Negation, Pitfall, Question, Rule, Scope, Strength, Vague
+from taxonomy.schema import (
+    Case,
+    Category,
+    Fact,
+    Minimum,
+    Negation,
+    Pitfall,
+    Question,
+    Rule,
+    Scope,
+    Strength,
+    Vague,
+)
 
 ROOT = Path(__file__).parent
 T = TypeVar("T")
@@ -41,6 +53,9 @@ class Sources(NamedTuple):
     negation: Negation
     questions: tuple[Question, ...]
     pitfalls: tuple[Pitfall, ...]
+    facts: tuple[Fact, ...]
+    table_questions: tuple[Question, ...]
+    minimums: tuple[Minimum, ...]
     vague: tuple[Vague, ...]  # texts that say too little
     weights: dict[str, dict[str, float]]  # generated: what was fitted to the cases, see advisor.train
 
@@ -81,7 +96,13 @@ def read(root: Path = ROOT, *, cases: bool = True) -> Sources:
     shared_questions = _records(root / "questions.yaml", name, Question, mistakes)
     shared_pitfalls = _records(root / "pitfalls.yaml", name, Pitfall, mistakes)
     vague = _records(root / "vague.yaml", name, Vague, mistakes) if cases else []
-    folders, records = {}, list[tuple[str, Any]]([*shared_questions, *shared_pitfalls])
+    facts = _records(root / "facts.yaml", name, Fact, mistakes)
+    table_questions = _records(root / "table_questions.yaml", name, Question, mistakes)
+    minimums = _records(root / "minimums.yaml", name, Minimum, mistakes)
+    folders, records = (
+        {},
+        list[tuple[str, Any]]([*shared_questions, *shared_pitfalls, *facts, *table_questions, *minimums]),
+    )
     for path in sorted(root.glob("*/category.yaml")):
         folder = path.parent
         category_file = _read(path, name, mistakes)
@@ -99,8 +120,18 @@ def read(root: Path = ROOT, *, cases: bool = True) -> Sources:
     mistakes += _cross_checks(records, folders, lexicon)
     if mistakes or negation is None:
         raise KnowledgeError("\n".join(mistakes))
-    weights = _weights(root / "weights.json")
-    return Sources(folders, lexicon, negation, _bare(shared_questions), _bare(shared_pitfalls), _bare(vague), weights)
+    return Sources(
+        folders,
+        lexicon,
+        negation,
+        _bare(shared_questions),
+        _bare(shared_pitfalls),
+        _bare(facts),
+        _bare(table_questions),
+        _bare(minimums),
+        _bare(vague),
+        _weights(root / "weights.json"),
+    )
 
 
 def _weights(path: Path) -> dict[str, dict[str, float]]:

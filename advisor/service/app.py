@@ -33,7 +33,9 @@ def create_app() -> FastAPI:
 
     @app.post("/v1/framings", response_model=FramingModel, summary="Frame a description")
     def framings(request: FramingRequest) -> Any:
-        return JSONResponse(advisor.frame(request.text, answers=request.answers).to_dict())
+        table = None if request.table is None else request.table.model_dump()
+        framing = advisor.frame(request.text, table=table, target=request.target, answers=request.answers)
+        return JSONResponse(framing.to_dict())
 
     @app.get("/v1/taxonomy", response_model=TaxonomyModel, summary="Every category with its sub-tasks")
     def taxonomy() -> Any:

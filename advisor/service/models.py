@@ -10,6 +10,7 @@ from advisor.description import MOST_CHARACTERS
 from advisor.framing import Framing
 from taxonomy.schema import Category
 
+MOST_ROWS_SENT, MOST_COLUMNS_SENT = 200, 500
 _TEXT = {
     "type": "string",
     "minLength": 1,
@@ -19,12 +20,26 @@ _TEXT = {
 }
 
 
+Cell = str | int | float | bool | None
+
+
+class TableModel(BaseModel):
+    """The first rows of a table, or rows evenly chosen from it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    columns: list[str] = Field(min_length=1, max_length=MOST_COLUMNS_SENT, description="one name a column")
+    rows: list[list[Cell]] = Field(min_length=1, max_length=MOST_ROWS_SENT, description="one cell a column in each row")
+
+
 class FramingRequest(BaseModel):
-    """A description to frame, and answers to questions that an earlier framing asked."""
+    """A description to frame, perhaps a table, and answers to questions that an earlier framing asked."""
 
     model_config = ConfigDict(extra="forbid")
 
     text: Annotated[Any, WithJsonSchema(_TEXT)]  # advisor.description checks it, with the same words at every door
+    table: TableModel | None = Field(default=None, description="what there is to learn from")
+    target: str | None = Field(default=None, description="the column of the table to predict")
     answers: dict[str, str] = Field(default={}, description="question id -> answer id")
 
 
@@ -37,7 +52,7 @@ class Live(BaseModel):
 @lru_cache
 def model_of(record: type) -> type[BaseModel]:
     """A pydantic model with the fields of a NamedTuple, which JSON shows as an object."""
-    hints = get_type_hints(record, localns={"Profile": dict[str, Any]})
+    hints = get_type_hints(record, localns=dict.fromkeys(("Profile", "Proof"), dict[str, Any]))
     fields: Any = {name: (_json_type(kind), ...) for name, kind in hints.items()}
     return create_model(record.__name__, __doc__=record.__doc__, **fields)
 

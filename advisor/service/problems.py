@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from advisor.errors import AdvisorError
 
 MEDIA_TYPE = "application/problem+json"
-MOST_BODY_BYTES = 64 * 1024
+MOST_BODY_BYTES = 512 * 1024  # a table of 200 rows and 50 columns fits
 
 Scope = dict[str, object]
 Receive = Callable[[], Awaitable[dict[str, object]]]
@@ -72,7 +72,7 @@ def install(app: FastAPI) -> None:
 
 
 class BodyCap:
-    """ASGI middleware: a body longer than 64 KiB is refused with 413 before it is read to the end."""
+    """ASGI middleware: a body longer than 512 KiB is refused with 413 before it is read to the end."""
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self.app = app

@@ -64,7 +64,7 @@ def load(path: str | Path, *, fewest_columns: int = 2) -> Table:
     ('rooms.csv: columns are separated by semicolon',)
     """
     path = Path(path)
-    data = _bytes(path)
+    data = read_bytes(path)
     notes: list[str] = []
     if data.startswith(b"PAR1") or path.suffix.lower() in PARQUET:
         frame = _parquet(path, data)
@@ -82,7 +82,8 @@ def load(path: str | Path, *, fewest_columns: int = 2) -> Table:
     return Table(frame, hashlib.sha256(data).hexdigest(), tuple(notes))
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Returns the content of a file that may hold a table; raises `TableError` where it cannot."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -93,10 +94,15 @@ def _bytes(path: Path) -> bytes:
         raise TableError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not data.strip():
         raise TableError(f"{path}: the file is empty")
-    for magic, what in MAGIC.items():
-        if data.startswith(magic):
-            raise TableError(f"{path}: this is {what}")
+    check_magic(path, data)
     return data
+
+
+def check_magic(path: Path, head: bytes) -> None:
+    """Raises `TableError` where the first bytes are those of a workbook, an archive or another kind of file."""
+    for magic, what in MAGIC.items():
+        if head.startswith(magic):
+            raise TableError(f"{path}: this is {what}")
 
 
 def _text(path: Path, data: bytes, notes: list[str]) -> str:
@@ -123,25 +129,25 @@ def _text(path: Path, data: bytes, notes: list[str]) -> str:
 
 def _delimited(path: Path, text: str, notes: list[str]) -> pl.DataFrame:
     csv.field_size_limit(LONGEST_CELL)
-    delimiter = _delimiter(path, text)
-    if delimiter != ",":
-        notes.append(f"{path.name}: columns are separated by {DELIMITERS[delimiter]}")
-    names = _header(path, text, delimiter)
+    separator = delimiter(path, text)
+    if separator != ",":
+        notes.append(f"{path.name}: columns are separated by {DELIMITERS[separator]}")
+    names = _header(path, text, separator)
     try:
         content = io.BytesIO(text.lstrip("\r\n").encode())
-        frame = pl.read_csv(content, separator=delimiter, infer_schema=False, has_header=False, new_columns=names)
+        frame = pl.read_csv(content, separator=separator, infer_schema=False, has_header=False, new_columns=names)
     except pl.exceptions.PolarsError as error:
-        _check_widths(path, text, delimiter, width=len(names))
+        _check_widths(path, text, separator, width=len(names))
         raise TableError(f"{path}: not a delimited table: {str(error).splitlines()[0]}") from None
     if frame.width != len(names):
-        _check_widths(path, text, delimiter, width=len(names))
+        _check_widths(path, text, separator, width=len(names))
     frame = frame.slice(1)
     filled = frame.filter(~pl.all_horizontal(pl.all().is_null()))
     if empty := frame.height - filled.height:
         notes.append(f"{path.name}: {count(empty, 'empty row')} passed over")
     frame = filled
     if frame.height and frame[names[-1]].null_count():  # a short row looks like one with an empty last cell
-        _check_widths(path, text, delimiter, width=len(names))
+        _check_widths(path, text, separator, width=len(names))
     return frame
 
 
@@ -156,11 +162,17 @@ def _records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[
         raise TableError(f"{path}:{reader.line_num}: {error}; is a quotation mark missing?") from None
 
 
-def _delimiter(path: Path, text: str) -> str:
-    def score(delimiter: str) -> tuple[float, int]:
+def delimiter(path: Path, text: str) -> str:
+    """Returns the sign that cuts most of the first records into equally many cells.
+
+    >>> delimiter(Path("rooms.csv"), "room;price\\nA;1,5\\nB;2,0\\n")
+    ';'
+    """
+
+    def score(sign: str) -> tuple[float, int]:
         widths = []
         try:
-            for _, (_, record) in zip(range(SNIFFED_RECORDS), _records(path, text, delimiter), strict=False):
+            for _, (_, record) in zip(range(SNIFFED_RECORDS), _records(path, text, sign), strict=False):
                 widths.append(len(record))
         except TableError:
             pass  # the wrong delimiter breaks quotes; with the right one the error comes back from `_header`
@@ -226,7 +238,7 @@ def _json_lines(path: Path, text: str) -> pl.DataFrame:
         raise TableError(f"{path}: the objects have no fields, so there are no columns")
     if not all(name.strip() for name in names):
         raise TableError(f"{path}: a field has an empty name; give it one")
-    return pl.DataFrame([_series(name, [row.get(name) for row in rows]) for name in names])
+    return pl.DataFrame([series(name, [row.get(name) for row in rows]) for name in names])
 
 
 def _writable(row: dict[str, Any]) -> bool:
@@ -244,7 +256,7 @@ def _float(number: float) -> float:
         return math.inf if number > 0 else -math.inf
 
 
-def _series(name: str, cells: list[Any]) -> pl.Series:
+def series(name: str, cells: list[Any]) -> pl.Series:
     """Returns one column: of one type where the cells agree, of text where they do not."""
     kinds = {type(cell) for cell in cells if cell is not None}
     if kinds <= {int, float}:

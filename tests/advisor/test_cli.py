@@ -234,3 +234,20 @@ def test_a_taken_port_is_refused_in_a_line():
     assert code == 3
     assert "address already in use" in err
     assert "Traceback" not in err
+
+
+def test_profile_prints_columns_and_target(tmp_path, capsys):
+    file = tmp_path / "stays.csv"
+    file.write_text(
+        "case;admitted;cost;days\n1;03.02.2025;1.250,00 €;8\n2;04.02.2025;890,50 €;1\n3;04.02.2025;k.A.;9\n"
+    )
+    assert main(["profile", str(file), "--text", "How many days will a patient stay?"]) == 0
+    shown = capsys.readouterr().out
+    assert "money · in €" in shown
+    assert "- days (" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert main(["profile", str(file), "--json", "--target", "cost"]) == 0
+    seen = json.loads(capsys.readouterr().out)
+    assert (seen["rows"], seen["target"], seen["time"]) == (3, "cost", "admitted")
+    assert main(["profile", str(tmp_path / "none.csv")]) == 3
+    assert "there is no such file" in capsys.readouterr().err

@@ -43,6 +43,43 @@ def test_answers_are_taken(client):
     assert answer.json() == advisor.frame("hello", answers=answers).to_dict()
 
 
+TABLE = {
+    "columns": ["surgery_id", "opened", "Ärzte", "hours"],
+    "rows": [[f"S-{n:04d}", f"2024-02-{1 + n % 28:02d}", n % 4, round(1 + n * 7 % 13 / 4, 2)] for n in range(200)],
+}
+
+
+def test_a_table_is_read_with_the_text(client):
+    answer = client.post("/v1/framings", json={"text": SURGERY, "table": TABLE})
+    assert answer.status_code == 200
+    assert answer.json() == json.loads(advisor.frame(SURGERY, table=TABLE).to_json())
+    seen = answer.json()["profile"]
+    assert (seen["rows"], seen["target"], seen["ids"], seen["time"]) == (200, "hours", ["surgery_id"], "opened")
+    named = client.post("/v1/framings", json={"text": SURGERY, "table": TABLE, "target": "Ärzte"})
+    assert named.json()["card"]["target"] == "Ärzte"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"table": {"columns": ["secretcolumn"], "rows": [["secretcell"]] * 201}}, "request_invalid"),
+        ({"table": {"columns": ["secretcolumn", "b"], "rows": [["secretcell"]]}}, "table_refused"),
+        ({"table": {"columns": ["secretcolumn"] * 2, "rows": [["secretcell", 1]]}}, "table_refused"),
+        ({"table": {"columns": ["secretcolumn"], "rows": []}}, "request_invalid"),
+        ({"table": {"columns": ["secretcolumn"], "rows": [[{"secretcell": 1}]]}}, "request_invalid"),
+        ({"table": {"columns": ["secretcolumn\n"], "rows": [["secretcell"]]}}, "table_refused"),
+        ({"table": {**TABLE, "secretcolumn": 1}}, "request_invalid"),
+        ({"table": TABLE, "target": "secretcolumn"}, "table_refused"),
+        ({"target": "secretcolumn"}, "usage"),
+    ],
+)
+def test_a_refused_table_is_a_problem_without_names_or_cells(client, caplog, change, code):
+    answer = client.post("/v1/framings", json={"text": SURGERY, **change})
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert "secret" not in answer.text
+    assert "secret" not in caplog.text
+
+
 def test_taxonomy_and_life(client):
     assert client.get("/v1/taxonomy").json() == plain(advisor.taxonomy())
     assert client.get("/livez").json() == {"status": "ok"}
@@ -122,7 +159,7 @@ def test_random_bodies_are_answered_or_refused(client):
 
 
 def test_a_long_body_is_refused(client):
-    answer = client.post("/v1/framings", content=b"x" * 70_000)
+    answer = client.post("/v1/framings", content=b"x" * 600_000)
     assert answer.status_code == 413
     assert answer.json()["code"] == "body_too_large"
 

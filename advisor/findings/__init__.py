@@ -1,0 +1,39 @@
+"""What in a table leads astray: columns that know the answer, and pitfalls, each with the figure that shows it.
+
+Context. A score that is too good is worse than none. What gives it away is often visible before a model is trained.
+
+Decision. Every suspicion is a `Finding`: the pitfall's id in the knowledge base, the columns, a figure and what it
+measures, and a question where only the user can know. Signs of a leak add up, because in ten rows no single one is
+proof.
+
+Consequences. Nothing is dropped in silence: the question is asked, and the answer decides.
+
+Alternatives. A list of forbidden names (misses what has no such name), a model on each column (needs many rows).
+"""
+
+from typing import TYPE_CHECKING
+
+from advisor.findings.leaks import leaks, names_of, suspected_by_name
+from advisor.findings.pitfalls import pitfalls
+from advisor.profiling.schema import Finding, Profile
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["leaks", "look", "pitfalls", "suspected_by_name"]
+
+
+def look(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Profile:
+    """The profile with its findings, and the columns that may leak; `frame` holds the rows that were looked at.
+
+    >>> import polars as pl
+    >>> from advisor.profiling import profile
+    >>> frame = pl.DataFrame({"size": [3, 5, 4, 8, 1, 9] * 4, "refund_issued": [0, 1] * 12, "returned": [0, 1] * 12})
+    >>> look(frame, profile(frame, target="returned")).leaking
+    ('refund_issued',)
+    """
+    found = [*leaks(frame, profile, description), *pitfalls(frame, profile)]
+    kept: dict[tuple[str, tuple[str, ...]], Finding] = {}
+    for finding in found:
+        kept.setdefault((finding.id, finding.columns), finding)
+    return profile._replace(leaking=names_of(found), findings=tuple(kept.values()))

@@ -1,0 +1,136 @@
+"""A table -> its profile: opened, sampled, measured, judged, and each column given its part."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from advisor.errors import InputRefused
+from advisor.profiling import kinds, measures, mentions, names, opening, reconciling, roles, targets, values
+from advisor.profiling.schema import Column, Profile, TargetCandidate
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def profile(
+    table: Any, *, description: str = "", target: str | None = None, leaning: Mapping[str, float] | None = None
+) -> Profile:
+    """The profile of a table with its findings; see `look` for the arguments and errors.
+
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"house_id": [1, 2, 3], "price": [90.5, 120.0, 99.9], "rooms": [2, 3, 3]})
+    >>> seen = profile(table, description="Estimate the price of a house from its rooms.")
+    >>> seen.target, seen.ids
+    ('price', ('house_id',))
+    """
+    from advisor import findings
+
+    seen, sample = look(table, description=description, target=target, leaning=leaning)
+    return findings.look(sample, seen, description)
+
+
+def look(
+    table: Any, *, description: str = "", target: str | None = None, leaning: Mapping[str, float] | None = None
+) -> "tuple[Profile, pl.DataFrame]":
+    """The profile, without findings, and the rows looked at.
+
+    Args:
+        table: a file (CSV, TSV, Parquet, JSON lines) or any frame that Narwhals knows, lazy ones too.
+        description: the problem in the user's own words.
+        target: the column to predict; without one it is looked for.
+        leaning: category -> its probability from the words alone; it says which kind of target to look for.
+
+    Raises:
+        InputRefused: the table cannot be read, has no rows, or has no column `target`.
+
+    >>> import polars as pl
+    >>> seen, rows = look(pl.DataFrame({"size": [1, 2, 3], "price": [90.5, 120.0, 99.9]}))
+    >>> seen.target, rows.height
+    ('price', 3)
+    """
+    opened = opening.open_table(table)
+    sample = opened.sample
+    if target is not None and target not in sample.columns:
+        raise _no_column(target, sample.columns)
+    mark = values.likely_mark(sample)
+    read = [values.read(sample[name], place=place, likely_mark=mark) for place, name in enumerate(sample.columns)]
+    try:
+        measured = measures.measure(opened.frame, read)
+    except Exception as error:
+        raise opening.unreadable(table, error) from error
+    columns = []
+    for column, figures in zip(read, measured.statistics, strict=True):
+        judged = kinds.judge(column, figures, rows=measured.rows)
+        columns.append(
+            Column(
+                column.name,
+                judged.kinds,
+                figures,
+                unit=column.unit,
+                written=column.written,
+                delimiter=judged.delimiter,
+                zone=column.zone,
+                sentinels=column.sentinels,
+                language=names.language([column.name]),
+            )
+        )
+    heard = mentions.hear(description)
+    leaning = leaning or {}
+    parts = roles.assign(columns, read, rows=measured.rows, heard=heard, leaning=leaning)
+    chosen = targets.choose(columns, parts, rows=measured.rows, heard=heard, leaning=leaning)
+    wanted = target or chosen.target
+    candidates = chosen.candidates
+    if target is not None:
+        named = TargetCandidate((target,), 1.0, next(c.kind for c in columns if c.name == target), ("it was named",))
+        candidates = (named, *(each for each in candidates if each.columns != (target,)))
+    answers = () if wanted is None else (wanted,) if isinstance(wanted, str) else wanted
+    ending = reconciling.event(columns, answers, heard)
+    if ending is not None:
+        columns = [_ended(column) if column.name == ending[1] else column for column in columns]
+        if target is None:
+            wanted = ending[0]
+            answers = (wanted,)
+            order = sorted(candidates, key=lambda each: each.columns != answers)
+            candidates = tuple(order)
+    seen = Profile(
+        rows=measured.rows,
+        looked_at=sample.height,
+        columns=tuple(columns),
+        target=wanted,
+        target_candidates=tuple(dict.fromkeys(name for each in candidates for name in each.columns)),
+        targets=candidates,
+        ids=tuple(name for name in parts.ids if name != target),
+        time=parts.time if parts.time != target else None,
+        group=parts.group if parts.group != target else None,
+        item=parts.item,
+        query=parts.query,
+        position=parts.position,
+        source=chosen.source,
+        weight=parts.weight,
+        split=parts.split,
+        event=ending[1] if ending is not None and ending[1] != wanted else None,
+        unit_of_observation=reconciling.unit_of_observation(columns, parts, measured.rows),
+        contradictions=reconciling.contradictions(
+            columns, parts, answers, named=target is not None, heard=heard, leaning=leaning
+        ),
+        notes=(*opened.notes, *measured.notes),
+    )
+    return seen, sample
+
+
+def _ended(column: Column) -> Column:
+    """A yes/no column that says whether the end of a length of time was seen."""
+    return column._replace(kinds={"censoring": 0.8, "binary": 0.2})
+
+
+def _no_column(name: str, known: list[str]) -> InputRefused:
+    import polars as pl
+
+    from models.kit import columns as kit_columns
+    from models.kit.errors import Refused
+
+    try:
+        kit_columns.check_name(pl.DataFrame(schema=dict.fromkeys(known, pl.String)), name, setting="target")
+    except Refused as error:
+        public = "the table has no column of the name that was given as target; name one that it has"
+        return InputRefused(str(error), code="table_refused", public=public)
+    raise AssertionError(name)  # check_name refuses what is not there

@@ -1,0 +1,201 @@
+"""Which part each column plays besides the target: id, time, group, item, query, position, weight, split."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from advisor.profiling import names
+from advisor.profiling.mentions import Heard, loudness
+from advisor.profiling.schema import Column
+from advisor.profiling.values import Values
+
+ID_CHANCE = 0.45  # from which a column counts as an id
+FEWEST_IN_GROUP = 1.15  # rows of a mean group
+MOST_OF_POSITIONS = 1000
+LEAST_GROUP_SCORE = 1.5
+LEAST_QUERY_SCORE = 2.5
+LIKELY = 0.3  # of a category, from the words, from which its roles are looked for
+_PEOPLE = frozenset(
+    "user customer client patient member subscriber account person participant subject student pupil employee driver "
+    "learner volunteer donor applicant household kunde kundin patient patientin mitglied nutzer teilnehmer schueler "
+    "klient client cliente utente usuario klant kund session session_id passenger policyholder runner player".split()
+)
+_QUERY = frozenset("query qid search srch impression serp suche suchanfrage requete consulta busqueda".split())
+_PARTS = frozenset(
+    {"train", "test", "val", "valid", "validation", "dev", "holdout", "oos", "eval", "training", "testing"}
+)
+_LATER = frozenset(
+    "end ended ende finish finished closed close completed delivered discharge entlassung arrived returned resolved "
+    "until deadline due expiry expires death updated exit cancelled canceled erledigt last paid birth born dob "
+    "settled to won actual fin bis geburtsdatum geboren".split()
+)
+
+
+class Roles(NamedTuple):
+    """Column names by the part they play; None where no column plays it."""
+
+    ids: tuple[str, ...]
+    time: str | None
+    group: str | None
+    item: str | None
+    query: str | None
+    position: str | None
+    weight: str | None
+    split: str | None
+
+    def taken(self) -> set[str]:
+        """Columns that cannot be the target, whatever the task."""
+        return {name for name in (self.time, self.position, self.weight, self.split) if name is not None}
+
+
+def assign(
+    columns: Sequence[Column], values: Sequence[Values], *, rows: int, heard: Heard, leaning: Mapping[str, float]
+) -> Roles:
+    """The roles of all columns but the target's."""
+    split = _split(columns, values)
+    weight = _weight(columns)
+    position = _position(columns, rows)
+    marked = {name for name in (split, weight, position) if name is not None}
+    free = [column for column in columns if column.name not in marked]
+    query = _query(free, rows, leaning, ranked=position is not None)
+    loud = loudness([column.name for column in columns], heard)
+    group = _group(free, rows, loud)
+    wants_items = query is not None or leaning.get("recommendation", 0.0) >= LIKELY or leaning.get("ranking", 0.0) > 0.5
+    item = _item(free, rows, {query, group}) if wants_items else None
+    if item is not None and item == group:
+        group = None
+    group = group or query
+    ids = [column.name for column in free if _is_id(column, {group, item, query})]
+    return Roles(tuple(ids), _time(free, rows), group, item, query, position, weight, split)
+
+
+def _is_id(column: Column, things: Collection[str | None]) -> bool:
+    if column.chance("id") >= ID_CHANCE:
+        return True
+    means = names.meanings(column.name)
+    if column.kind == "code" and "id" in means:
+        return True
+    return column.name in things and (column.chance("id", "code") >= 0.3 or "id" in means)
+
+
+def _split(columns: Sequence[Column], values: Sequence[Values]) -> str | None:
+    for column, read in zip(columns, values, strict=True):
+        if read.form not in ("text", "truth", "number") or not 2 <= column.distinct <= 20:
+            continue
+        different = {text.lower() for text in read.present.unique().to_list()}
+        named = "split" in names.meanings(column.name)
+        if len(different & _PARTS) >= 2 or (named and (different <= _PARTS or read.form != "text")):
+            if named and read.form == "number" and "set" in names.words(column.name):
+                continue
+            return column.name
+    return None
+
+
+def _weight(columns: Sequence[Column]) -> str | None:
+    for column in columns:
+        if "weight" in names.head(column.name) and column.chance("continuous", "count", "percent", "ordinal") > 0.3:
+            return column.name
+    return None
+
+
+def _position(columns: Sequence[Column], rows: int) -> str | None:
+    for column in columns:
+        figures = column.statistics
+        if "position" not in names.head(column.name) or figures.whole != 1.0 or column.chance("id") > 0.6:
+            continue
+        if (figures.low or 0) in (0, 1) and (figures.high or 0) <= MOST_OF_POSITIONS and column.distinct < rows:
+            return column.name
+    return None
+
+
+def _repeats(column: Column, rows: int) -> float:
+    return (rows - column.missing) / max(column.distinct, 1)
+
+
+def _query(columns: Sequence[Column], rows: int, leaning: Mapping[str, float], *, ranked: bool) -> str | None:
+    """What the rows of one list share."""
+    graded = any({"rating", "happened"} & names.meanings(column.name) for column in columns)
+    best, most = None, LEAST_QUERY_SCORE
+    for place, column in enumerate(columns):
+        each = _repeats(column, rows)
+        if (
+            each < 1.5
+            or column.distinct < 2
+            or column.chance("binary", "continuous", "time", "tags", "media", "empty") > 0.5
+        ):
+            continue
+        means = names.meanings(column.name)
+        certain = bool(_QUERY & set(names.words(column.name)))
+        score = (
+            2.0 * ("query" in means) + 2.0 * certain + 3.0 * leaning.get("ranking", 0.0) + 1.0 * ranked + 0.5 * graded
+        )
+        score += (
+            0.7 * column.chance("id", "text", "code") - 0.1 * place - 1.0 * ("actor" in means and "query" not in means)
+        )
+        score -= 1.0 * ("place" in means or "setting" in means) + 2.0 * leaning.get("recommendation", 0.0)
+        if not leaning.get("ranking", 0.0) >= LIKELY and not ranked and not graded:
+            score -= 1.5
+        if score > most:
+            best, most = column.name, score
+    return best
+
+
+def _group(columns: Sequence[Column], rows: int, loud: Mapping[str, float]) -> str | None:
+    """Whose rows belong together: the user, patient, machine that has several."""
+    best, most = None, LEAST_GROUP_SCORE
+    for place, column in enumerate(columns):
+        each = _repeats(column, rows)
+        if each < FEWEST_IN_GROUP or column.distinct < 2:
+            continue
+        if column.chance("id", "code", "categorical", "text", "count", "ordinal", "binary") < 0.4:
+            continue
+        means, parts = names.meanings(column.name), set(names.words(column.name))
+        score = 1.6 * ("actor" in means) + 1.0 * bool(parts & _PEOPLE) + 1.2 * column.chance("id") - 0.08 * place
+        score += (
+            0.4 * column.chance("code")
+            - 0.8 * ("setting" in means)
+            - 1.2 * bool(means & {"label", "rating", "happened"})
+        )
+        score += 0.1 * min(loud[column.name], 3.0) - 0.6 * ("item" in means and "actor" not in means)
+        if column.distinct <= 3 and rows > 30:
+            score -= 0.8
+        score -= 1.0 * column.chance("count", "ordinal")
+        if score > most:
+            best, most = column.name, score
+    return best
+
+
+def _item(columns: Sequence[Column], rows: int, taken: Collection[str | None]) -> str | None:
+    best, most = None, 1.0
+    for column in columns:
+        if column.name in taken or column.distinct < 2:
+            continue
+        means = names.meanings(column.name)
+        score = (
+            1.5 * ("item" in means) + 1.0 * column.chance("id") + 0.5 * column.chance("code") + 0.5 * ("id" in means)
+        )
+        score += 0.3 * (_repeats(column, rows) > 1) - 1.0 * column.chance("text", "media", "time", "continuous")
+        score -= 0.7 * ("actor" in means and "item" not in means) + 1.0 * bool(means & {"rating", "label", "happened"})
+        score -= 1.0 * (column.distinct == rows and rows >= 8) + 0.5 * ("order" in names.words(column.name))
+        if score > most:
+            best, most = column.name, score
+    return best
+
+
+def _time(columns: Sequence[Column], rows: int) -> str | None:
+    """The moment at which a row is known: a date that is there for every row, and not the later one of two."""
+    best, most = None, 0.0
+    for place, column in enumerate(columns):
+        if column.chance("time") < 0.5:
+            continue
+        parts = set(names.words(column.name))
+        score = 2.0 - 1.5 * column.missing / rows - 0.05 * place - 1.2 * bool(parts & _LATER)
+        score += (
+            0.3 * (column.distinct > 1)
+            - 0.8 * (column.written == "clock")
+            + 0.2 * ("time" in names.meanings(column.name))
+        )
+        if "year" in parts and column.written == "year" and parts & {"built", "birth", "model"}:
+            score -= 1.5
+        if score > most:
+            best, most = column.name, score
+    return best

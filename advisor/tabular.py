@@ -1,0 +1,168 @@
+"""A framing with a table: what the words and the table say together, a rule if there is one, and what to ask.
+
+profile ─▶ findings ─▶ rule ─▶ facts ─▶ posterior ─▶ card with the table's own split, pitfalls and figures
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from advisor import framing
+from advisor.decision import Said, decide
+from advisor.evidence import Evidence, unknown
+from advisor.facts import from_facts, holding, named
+from advisor.framing import Framing
+from advisor.profiling.schema import Finding, Profile
+from advisor.questions import MOST_QUESTIONS, Asked
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from advisor.proof import Proof
+    from taxonomy.knowledge import Knowledge
+    from taxonomy.reading import Reading
+    from taxonomy.schema import Question
+
+KNOWN, RULE = "known-in-time", "rule-known-in-time"  # ids of table questions
+IN_TIME, LATER = "known", "not_known"  # their answers
+COLUMN = ":"  # between the id of a question about one column and the column's name
+MOST_ABOUT_COLUMNS = 2
+ONE_BIT = 1.0  # what a yes or no about a column is worth, when nothing is known
+
+
+def split_answers(answers: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Answers about the task, and answers about columns of the table.
+
+    >>> split_answers({"what-comes-out": "number", "known-in-time:refund": "not_known"})
+    ({'what-comes-out': 'number'}, {'known-in-time:refund': 'not_known'})
+    """
+    about = {name for name in answers if isinstance(name, str) and (name == RULE or name.startswith(KNOWN + COLUMN))}
+    return {k: v for k, v in answers.items() if k not in about}, {k: v for k, v in answers.items() if k in about}
+
+
+def frame(
+    said: Said,
+    knowledge: "Knowledge",
+    reading: "Reading",
+    *,
+    table: Any,
+    target: str | None,
+    answers: Mapping[str, str],
+    about: Mapping[str, str],
+    encoder: bool = True,
+) -> Framing:
+    """The framing of a text with its table; `about` holds the answers about columns, `answers` all others.
+
+    Raises:
+        InputRefused: the table or target cannot be used.
+        UsageError: an answer about a column that the table lacks, or an answer that does not exist.
+    """
+    from advisor import profiling
+    from advisor.card import with_table
+    from advisor.findings import look
+
+    text = said.text
+    (words,) = decide(knowledge, [said], encoder=encoder)
+    seen, sample = profiling.look(table, description=text, target=target, leaning=words.posterior.probabilities)
+    _check(about, knowledge, sample)
+    seen = look(sample, seen, text)
+    in_time = {name.partition(COLUMN)[2] for name, answer in about.items() if answer == IN_TIME and name != RULE}
+    later = {name.partition(COLUMN)[2] for name, answer in about.items() if answer == LATER and name != RULE}
+    proof = _rule(sample, seen, text, in_time=in_time, later=later)
+    ruled_out = proof is not None and about.get(RULE) == LATER
+    if proof is not None and ruled_out:
+        later |= set(proof.columns)
+    seen = _answered(seen, proof if not ruled_out else None, in_time=in_time, later=later)
+    facts = list(holding(seen, None if ruled_out else proof, even_steps=_even_steps(sample, seen)))
+    found = [*said.others, *from_facts(knowledge, facts)]
+    if proof is not None and RULE in about:
+        found += _answer_evidence(knowledge.table_questions[RULE], about[RULE], proof.columns)
+    (decision,) = decide(knowledge, [said._replace(others=found)], encoder=encoder)
+    built = framing.build(text, knowledge, reading, decision, profile=seen, target=seen.target, answers=answers)
+    asked = _questions(knowledge, built, seen, None if ruled_out else proof, about)
+    card = with_table(built, knowledge, reading, sample)
+    return built._replace(card=card, questions=asked, proof=None if ruled_out else proof)
+
+
+def _check(about: Mapping[str, str], knowledge: "Knowledge", sample: "pl.DataFrame") -> None:
+    for name, answer in about.items():
+        question, _, column = name.partition(COLUMN)
+        if column and column not in sample.columns:
+            raise unknown("column", column, sample.columns)
+        if answer not in knowledge.table_questions[question].answers:
+            raise unknown(f"answer to {question}", str(answer), knowledge.table_questions[question].answers)
+
+
+def _rule(sample: "pl.DataFrame", seen: Profile, text: str, *, in_time: set[str], later: set[str]) -> "Proof | None":
+    """A rule for the target, on columns that neither their names nor the user call later than the answer."""
+    from advisor.findings import suspected_by_name
+    from advisor.proof import prove
+
+    if not isinstance(seen.target, str) or seen.target not in sample.columns:
+        return None
+    late = (set(suspected_by_name(sample, seen, text)) - in_time) | later
+    return prove(sample.drop([name for name in late if name in sample.columns]), seen.target)
+
+
+def _answered(seen: Profile, proof: "Proof | None", *, in_time: set[str], later: set[str]) -> Profile:
+    """The profile with what was answered: leaks that are none, and columns that come later."""
+    cleared = in_time | (set(proof.columns) if proof is not None else set())
+    leaking = tuple(name for name in seen.leaking if name not in cleared or name in later)
+    leaking += tuple(sorted(later - set(leaking)))
+    findings = [each for each in seen.findings if each.id != "target_leakage" or set(each.columns) & set(leaking)]
+    told = {name for each in findings if each.id == "target_leakage" for name in each.columns}
+    findings += [
+        Finding("target_leakage", (name,), "", None, "you said that it is not known in time")
+        for name in leaking
+        if name not in told
+    ]
+    return seen._replace(leaking=leaking, findings=tuple(findings))
+
+
+def _even_steps(sample: "pl.DataFrame", seen: Profile) -> bool:
+    """Whether the moments, one after the other, are mostly one step apart, as in a series."""
+    import numpy as np
+
+    from advisor.facts import EVEN_STEPS
+    from advisor.proof.sample import field
+
+    if seen.time is None or seen.query is not None or seen.item is not None:
+        return False
+    read = field(sample[seen.time])
+    if read is None or read.numbers is None:
+        return False
+    moments = np.unique(read.numbers[read.numbers == read.numbers])
+    if moments.size < 5:
+        return False
+    steps = np.round(np.diff(moments), 6)
+    usual = float(np.median(steps))
+    return bool((np.abs(steps - usual) <= 0.12 * usual).mean() >= EVEN_STEPS)  # months have 28 to 31 days
+
+
+def _answer_evidence(question: "Question", answer: str, columns: tuple[str, ...]) -> list[Evidence]:
+    said = question.answers[answer]
+    text = question.text.replace("{columns}", named(columns))
+    because = f"You answered “{said.text}” to “{text}”"
+    return [
+        Evidence("answer", category, None, strength, 0.0, said.text, None, None, question.id, because, question.why)
+        for category, strength in said.points_to.items()
+    ]
+
+
+def _questions(
+    knowledge: "Knowledge", built: Framing, seen: Profile, proof: "Proof | None", about: Mapping[str, str]
+) -> tuple[Asked, ...]:
+    """What to ask about columns, before what to ask about the task; while that is undecided, one of those stays."""
+    asked = []
+    if proof is not None and proof.exact and RULE not in about:
+        asked.append(_asked(knowledge.table_questions[RULE], proof.columns, RULE))
+    for name in seen.leaking:
+        if f"{KNOWN}{COLUMN}{name}" not in about and (proof is None or name not in proof.columns):
+            asked.append(_asked(knowledge.table_questions[KNOWN], (name,), f"{KNOWN}{COLUMN}{name}"))
+    kept = MOST_QUESTIONS - (1 if built.category is None and built.questions else 0)
+    return (*asked[: min(kept, MOST_ABOUT_COLUMNS)], *built.questions)[:MOST_QUESTIONS]
+
+
+def _asked(question: "Question", columns: tuple[str, ...], identifier: str) -> Asked:
+    answers = {name: answer.text for name, answer in question.answers.items()}
+    text = question.text.replace("{columns}", named(columns))
+    return Asked(identifier, text, question.why, question.default, answers, ONE_BIT)
