@@ -11,7 +11,7 @@ import torch
 
 import tensor_core as tc
 
-DEPTH = 200_000  # ops in a row
+DEPTH = 1_000_000  # ops in a row
 
 
 def training_step(m: Any, layers: list[Any], x: Any, y: Any) -> Any:
