@@ -219,3 +219,10 @@ def test_everything_works_with_torchs_own_autograd_switched_off(cache: Path, mon
         losses = [step(x, y)["loss"].item() for _ in range(4)]
     assert losses == sorted(losses, reverse=True)
     assert graphs(step) == 1
+
+
+def test_a_checkpointed_part_draws_its_random_numbers_once_in_a_graph() -> None:
+    x = tc.ones(4).requires_grad_()
+    step = tc.capture(lambda y: tc.checkpoint(lambda z: tc.dropout(z * x, 0.5), y).sum().backward())
+    traced = step._traced([tc.ones(4).raw], (tc.ones(4),), {})
+    assert sum("bernoulli" in str(node.target) for node in traced.module.graph.nodes) == 1
