@@ -26,6 +26,7 @@ from tensor_core import compile as compiling
 from tensor_core import tracing
 from tensor_core.autograd import Memory, next_number
 from tensor_core.op import cached_number
+from tensor_core.remember import Record
 from tensor_core.repay import Judge
 from tensor_core.tensor import Tensor
 from tensor_core.tracing import CaptureError, Traced
@@ -50,6 +51,7 @@ class Captured:
         self.judge = judge
         self.known: dict[Any, list[_Compiled]] = {}  # by kind of arguments, exact shapes included
         self.seen: set[Any] = set()  # kinds that were run once, uncaptured
+        self.records: dict[Any, Record] = {}  # of the calls of those kinds, until they are compiled
         self.refused: set[Any] = set()  # kinds that stay uncaptured
         self.making: dict[Any, threading.Thread] = {}  # kinds that are compiled in the background
         self.__name__ = getattr(step, "__name__", "step")
@@ -67,7 +69,9 @@ class Captured:
                 if known.traced.holds():
                     return _run(known, raws)
             compiled = self._prepared(kind, raws, args, kwargs)
-            return self.step(*args, **kwargs) if compiled is None else _run(compiled, raws)
+            if compiled is not None:
+                return _run(compiled, raws)
+            return self.step(*args, **kwargs) if kind in self.refused else self._recorded(kind, raws, args, kwargs)
         compiled = self._repaid(self.judge, kind, raws, args, kwargs)
         start = time.perf_counter()
         answer = self.step(*args, **kwargs) if compiled is None else _run(compiled, raws)
@@ -88,6 +92,18 @@ class Captured:
         if compiled is not None:
             self.known.setdefault(kind, []).insert(0, compiled)
         return compiled
+
+    def _recorded(self, kind: Any, raws: list[torch.Tensor], args: Any, kwargs: Any) -> Any:
+        """The first call of a kind as it is; if the disk knows what it does, the next one runs compiled."""
+        with Record(kind, raws, cached_number) as record:
+            answer = self.step(*args, **kwargs)
+            noted = record.read()
+        run = compiling.load(noted[0], noted[1].device) if noted is not None else None
+        if noted is not None and run is not None:
+            self.known.setdefault(kind, []).insert(0, _Compiled(run, noted[1]))
+        else:
+            self.records[kind] = record
+        return answer
 
     def _see(self, kind: Any) -> None:
         self.seen.add(kind)
@@ -136,6 +152,9 @@ class Captured:
                     warnings.warn(f"{self.__name__} runs uncaptured, because {reason}", stacklevel=4)
                 self.refused.add(kind)
                 return None
+        record = self.records.pop(kind, None)
+        if record is not None:
+            record.write(traced, key)
         return _Compiled(run, traced)
 
     # ---- auto: compiled in the background once the remaining steps repay it

@@ -9,6 +9,7 @@ import torch
 
 from tensor_core.autograd import Array, Leaf, Node, Place, enable_grad, is_grad_enabled, next_number, walk
 from tensor_core.tensor import Tensor
+from tensor_core.tracing import watching
 
 
 def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
@@ -22,7 +23,8 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
     >>> x.grad
     tensor([  5.4366, 218.3926])
     """
-    if not is_grad_enabled():
+    # While a step is captured the compiler decides what is kept, and a second drawing would be another one.
+    if not is_grad_enabled() or watching.get() is not None:
         return function(*inputs)
     before = next_number()
     streams = _streams(inputs)

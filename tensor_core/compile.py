@@ -53,14 +53,15 @@ def _processor() -> str:
     return f"{platform.system()} {platform.machine()} {torch.backends.cpu.get_cpu_capability()} {flags}"
 
 
+def circumstances() -> tuple[Any, ...]:
+    """What machine code depends on besides the graph."""
+    return _FORMAT, torch.__version__, _processor(), torch.get_num_threads(), sorted(_OPTIONS.items())
+
+
 def fingerprint(traced: Traced) -> str:
     """The name of the artefact of a graph: equal exactly if everything that it depends on is."""
     parts = [
-        _FORMAT,
-        torch.__version__,
-        _processor(),
-        torch.get_num_threads(),
-        sorted(_OPTIONS.items()),
+        circumstances(),
         [(str(t.dtype), str(t.device), str(tuple(t.shape)), str(t.stride())) for t in traced.inputs],
         [str(guard) for guard in traced.guards],
     ]
@@ -171,3 +172,5 @@ def _trim(base: Path) -> None:
     kept = sorted((f for f in base.iterdir() if (f / _NOTE).exists()), key=lambda f: f.stat().st_mtime)
     for folder in kept[:-_MOST_KEPT]:
         shutil.rmtree(folder, ignore_errors=True)
+    for note in sorted(base.glob("*.json"), key=lambda f: f.stat().st_mtime)[:-_MOST_KEPT]:
+        note.unlink(missing_ok=True)

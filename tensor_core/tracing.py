@@ -85,7 +85,7 @@ class Traced(NamedTuple):
     @property
     def device(self) -> torch.device:
         """Where the step runs."""
-        return self.inputs[0].device if self.inputs else torch.device("cpu")
+        return next((t.device for t in (*self.state, *self.inputs)), torch.device("cpu"))
 
     def fits(self, shapes: Sequence[torch.Size]) -> bool:
         """Whether the graph holds for arguments of these shapes."""

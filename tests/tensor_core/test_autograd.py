@@ -2,6 +2,7 @@
 
 import contextvars
 import gc
+import os
 import threading
 import weakref
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 
 import tensor_core as tc
 
-DEPTH = 200_000  # ops in a row
+DEPTH = int(os.environ.get("TENSOR_CORE_DEPTH", "200000"))  # ops in a row; 1,000,000 take 10 s
 
 
 def training_step(m: Any, layers: list[Any], x: Any, y: Any) -> Any:
