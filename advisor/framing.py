@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from advisor import advice
 from advisor import questions as questions_module
+from advisor.advice import OpenGate, Reframing, Stage
 from advisor.decision import Decision
 from advisor.evidence import Evidence
 from advisor.posterior import Posterior, choose_subtask
@@ -62,6 +64,7 @@ class Alternative(NamedTuple):
     category: str
     probability: float
     it_would_be: str  # "It would be … if …"
+    told_apart: str  # what tells it from the answer, where the two are often mixed up; else ""
 
 
 class Framing(NamedTuple):
@@ -78,6 +81,9 @@ class Framing(NamedTuple):
     card: Card
     alternatives: tuple[Alternative, ...]
     questions: tuple[Asked, ...]
+    reframes: tuple[Reframing, ...]  # other ways to see it that the words speak for
+    gates: tuple[OpenGate, ...]  # what may make machine learning needless
+    pipeline: tuple[Stage, ...]  # the steps of a compound problem, in order; none where it is a single task
     profile: "Profile | None"
     undecided: str
     knowledge: str  # hash of the knowledge base that answered
@@ -97,6 +103,16 @@ class Framing(NamedTuple):
         from advisor.render import markdown
 
         return markdown(self)
+
+    def export(self, name: str) -> dict[str, Any]:
+        """The framing in the words of others: "huggingface", "openml", "d3m" or "croissant".
+
+        Raises:
+            UsageError: no such form, or the framing is undecided.
+        """
+        from advisor.interchange import export
+
+        return export(self, name)
 
     def start(
         self, directory: "str | Path", *, table: Any = None, target: str | None = None, template: str | None = None
@@ -153,6 +169,9 @@ def build(
         card=_card(knowledge, reading, category, subtask, target),
         alternatives=_alternatives(knowledge, posterior),
         questions=questions_module.choose(knowledge, posterior.probabilities, answered=answers or ()),
+        reframes=advice.reframings(knowledge, reading, category, subtask),
+        gates=advice.gates(knowledge, reading),
+        pipeline=advice.pipeline(knowledge, reading, category, subtask),
         profile=profile,
         undecided=posterior.why_undecided,
         knowledge=knowledge.hash,
@@ -178,7 +197,7 @@ def _card(
         inputs=category.inputs,
         **{name: getattr(subtask, name) or getattr(category, name) for name in _FROM_SUBTASK},
         pitfalls=pitfalls,
-        slots=tuple(category.slots),
+        slots=tuple(category.slots.values()),
         sources=tuple(dict.fromkeys([*([subtask.source] if subtask.source else []), *category.sources])),
     )
 
@@ -211,12 +230,14 @@ def _card_pitfall(pitfall: Pitfall, quote: str) -> CardPitfall:
 def _alternatives(knowledge: Knowledge, posterior: Posterior) -> tuple[Alternative, ...]:
     """The likeliest other categories for which something speaks; among the rest there is nothing to choose."""
     spoken_for = {piece.category for piece in posterior.evidence if piece.weight > 0} - {posterior.category}
+    neighbours = knowledge.categories[posterior.category].neighbours if posterior.category else {}
     likely = sorted(spoken_for, key=lambda name: (-posterior.probabilities[name], name))[:MOST_ALTERNATIVES]
     return tuple(
         Alternative(
             name,
             posterior.probabilities[name],
             f"It would be {knowledge.categories[name].title} if {knowledge.categories[name].it_would_be}.",
+            neighbours.get(name, ""),
         )
         for name in likely
         if posterior.probabilities[name] >= LEAST_PROBABILITY

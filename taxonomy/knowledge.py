@@ -1,8 +1,8 @@
 """What a running program knows: the compiled index, loaded once.
 
-`python -m taxonomy compile` writes taxonomy/index.json from the YAML and the fitted weights; building the package does the same. In a
-checkout, where the YAML stands beside it, an index older than a YAML file is made again on the spot. A wheel holds
-the index alone. The index is JSON, laid out so that nothing is read before it is asked for (packing.py).
+`python -m taxonomy compile` writes taxonomy/index.json from the YAML and the fitted weights; building the package does
+the same. In a checkout, where the YAML stands beside it, an index older than a YAML file is made again on the spot. A
+wheel holds the index alone. The index is JSON, laid out so that nothing is read before it is asked for (packing.py).
 """
 
 import mmap
@@ -13,20 +13,35 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from taxonomy.matching import CANCELLED_BY, ENDS, NEGATORS, Matcher
 from taxonomy.packing import Layout, lay_out
-from taxonomy.schema import Answer, Category, Pitfall, Question, Rule, Subtask
+from taxonomy.schema import (
+    Answer,
+    Category,
+    Crosswalk,
+    Gate,
+    Landmark,
+    Pipeline,
+    Pitfall,
+    Question,
+    Reframe,
+    Rule,
+    Step,
+    Subtask,
+)
 
 if TYPE_CHECKING:
     from taxonomy.sources import Sources
 
-SCHEMA = 3
+SCHEMA = 4
 FOLDER = os.path.dirname(os.path.abspath(__file__))  # os.path: pathlib costs a cold start 4 ms
 INDEX = os.path.join(FOLDER, "index.json")
 
 _SOURCES = (".yaml", ".py", ".json")
 WHEN, UNLESS, PITFALL = "when:", "unless:", "pitfall:"  # prefixes of the owners of phrases
+ADVICE = REFRAME, GATE, PIPELINE = "reframe:", "gate:", "pipeline:"
 
 
 T = TypeVar("T")
+Advice = Reframe | Gate | Pipeline
 
 
 class Records(Mapping[str, T]):
@@ -59,6 +74,11 @@ class Knowledge(NamedTuple):
     rules: Records[Rule]
     questions: Records[Question]
     pitfalls: Records[Pitfall]
+    reframes: Records[Reframe]
+    gates: Records[Gate]
+    pipelines: Records[Pipeline]
+    landmarks: Records[Landmark]
+    crosswalk: Records[Crosswalk]  # category/subtask -> what it is called elsewhere
     asked: Records[list[str]]  # category -> questions that tell it from its neighbours; "" -> that tell all apart
     always: Records[list[str]]  # category or category/subtask -> pitfalls that are always worth saying there
     weights: Records[dict[str, float]]  # rule -> category or category/subtask -> log-odds; fitted, see weights.json
@@ -89,16 +109,30 @@ def compile_index(sources: "Sources") -> dict[str, Any]:
         **{UNLESS + rule.id: rule.unless for rule in rules.values() if rule.unless},
         **{PITFALL + pitfall.id: pitfall.when for pitfall in pitfalls if pitfall.when},
     }
+    advice: dict[str, Advice] = {
+        **{REFRAME + reframe.id: reframe for reframe in sources.reframes},
+        **{GATE + gate.id: gate for gate in sources.gates},
+        **{PIPELINE + pipeline.id: pipeline for pipeline in sources.pipelines},
+    }
+    owners |= {owner: record.when for owner, record in advice.items()}
+    owners |= {UNLESS + owner: record.unless for owner, record in advice.items() if record.unless}
     always: dict[str, list[str]] = {}
     for pitfall in pitfalls:
         for name in pitfall.always:
             always.setdefault(name, []).append(pitfall.id)
     index = {
         "schema": SCHEMA,
-        "categories": {name: _fields(folder.category) for name, folder in sources.folders.items()},
+        "categories": {
+            name: _fields(_with_every_slot(folder.category, sources.slots)) for name, folder in sources.folders.items()
+        },
         "rules": {name: _fields(_without_examples(rule)) for name, rule in rules.items()},
         "questions": {question.id: _fields(question) for question in questions},
         "pitfalls": {pitfall.id: _fields(pitfall) for pitfall in pitfalls},
+        "reframes": {record.id: _fields(_without_examples(record)) for record in sources.reframes},
+        "gates": {record.id: _fields(_without_examples(record)) for record in sources.gates},
+        "pipelines": {record.id: _fields(_without_examples(record)) for record in sources.pipelines},
+        "landmarks": {landmark.id: _fields(landmark) for landmark in sources.landmarks},
+        "crosswalk": {name: _fields(entry) for name, entry in sources.crosswalk.items()},
         "asked": {
             "": [question.id for question in sources.questions],
             **{name: [question.id for question in folder.questions] for name, folder in sources.folders.items()},
@@ -111,9 +145,18 @@ def compile_index(sources: "Sources") -> dict[str, Any]:
     return {"hash": digest[:16], **index}
 
 
-def _without_examples(rule: Rule) -> Rule:
-    """What a running program needs of a rule: its phrases are compiled, and its examples are tests."""
-    return rule._replace(when=(), unless=(), matches=(), ignores=(), known_misses=())
+def _without_examples(record: Rule | Advice) -> Rule | Advice:
+    """What a running program needs of a record: its phrases are compiled, and its examples are tests."""
+    if isinstance(record, Rule):
+        return record._replace(when=(), unless=(), matches=(), ignores=(), known_misses=())
+    return record._replace(when=(), unless=(), matches=(), ignores=())
+
+
+def _with_every_slot(category: Category, slots: Mapping[str, str]) -> Category:
+    """The category's own questions first, then the general ones for what it leaves open."""
+    return category._replace(
+        slots={**category.slots, **{s: text for s, text in slots.items() if s not in category.slots}}
+    )
 
 
 def _fields(record: Any) -> Any:
@@ -196,6 +239,11 @@ def from_bytes(data: bytes | mmap.mmap) -> Knowledge:
         rules=Records(index, "rules", lambda fields: Rule(**fields)),
         questions=Records(index, "questions", _question),
         pitfalls=Records(index, "pitfalls", lambda fields: Pitfall(**fields)),
+        reframes=Records(index, "reframes", lambda fields: Reframe(**fields)),
+        gates=Records(index, "gates", lambda fields: Gate(**fields)),
+        pipelines=Records(index, "pipelines", _pipeline),
+        landmarks=Records(index, "landmarks", lambda fields: Landmark(**fields)),
+        crosswalk=Records(index, "crosswalk", lambda fields: Crosswalk(**fields)),
         asked=Records(index, "asked", list),
         always=Records(index, "always", list),
         weights=Records(index, "weights", dict),
@@ -210,3 +258,7 @@ def _category(fields: dict[str, Any]) -> Category:
 
 def _question(fields: dict[str, Any]) -> Question:
     return Question(**{**fields, "answers": {name: Answer(**answer) for name, answer in fields["answers"].items()}})
+
+
+def _pipeline(fields: dict[str, Any]) -> Pipeline:
+    return Pipeline(**{**fields, "steps": tuple(Step(**step) for step in fields["steps"])})
