@@ -61,7 +61,10 @@ def markdown(framing: Framing) -> str:
     if named:
         pitfalls.append(f"Look out for these, too: {'; '.join(pitfall.title for pitfall in named)}.")
     table = [f"| {name} | {_inert(text)} |" for name, text in card_rows(framing.card)]
-    questions = [f"{question.text} ({' / '.join(question.answers.values())})" for question in _asked(framing)]
+    if framing.category is None:
+        questions = [f"{question.text} ({' / '.join(question.answers.values())})" for question in framing.questions]
+    else:
+        questions = [f"{question.text} {question.why}" for question in _asked(framing)]
     slots = [f"- {slot}" for slot in framing.card.slots[:MOST_SLOTS]]
     if rest := _further_slots(framing):
         slots.append(f"- And as always: {rest}.")
