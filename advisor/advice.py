@@ -1,15 +1,16 @@
 """Advice beside the answer: another way to frame it, whether it needs machine learning at all, and its steps.
 
 Each piece quotes the words that called for it and is chosen by what has been decided: a reframe is told only where it
-leads away from the answer, a pipeline only where the answer is one of its steps.
+leads away from the answer, a pipeline only where the answer is one of its steps. Most texts call for no advice, so this
+module is loaded when the first one does.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from taxonomy.advice import Pipeline
 from taxonomy.knowledge import GATE, PIPELINE, REFRAME, Knowledge
 from taxonomy.reading import Reading
-from taxonomy.schema import Pipeline
 
 MOST_REFRAMINGS = 2
 MOST_GATES = 2

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from advisor import advice
 from advisor import questions as questions_module
-from advisor.advice import OpenGate, Reframing, Stage
 from advisor.decision import Decision
 from advisor.evidence import Evidence
 from advisor.posterior import Posterior, choose_subtask
@@ -17,6 +15,7 @@ from taxonomy.schema import Category, Pitfall, Subtask
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from advisor.advice import OpenGate, Reframing, Stage
     from advisor.profile import Profile
 
 SCHEMA = 1  # of to_dict()
@@ -81,9 +80,9 @@ class Framing(NamedTuple):
     card: Card
     alternatives: tuple[Alternative, ...]
     questions: tuple[Asked, ...]
-    reframes: tuple[Reframing, ...]  # other ways to see it that the words speak for
-    gates: tuple[OpenGate, ...]  # what may make machine learning needless
-    pipeline: tuple[Stage, ...]  # the steps of a compound problem, in order; none where it is a single task
+    reframes: "tuple[Reframing, ...]"  # other ways to see it that the words speak for
+    gates: "tuple[OpenGate, ...]"  # what may make machine learning needless
+    pipeline: "tuple[Stage, ...]"  # the steps of a compound problem, in order; none where it is a single task
     profile: "Profile | None"
     undecided: str
     knowledge: str  # hash of the knowledge base that answered
@@ -160,6 +159,7 @@ def build(
     if category is not None:
         default = knowledge.categories[category].default_subtask
         subtask = choose_subtask(posterior.evidence, category, default, logits=decision.subtask_logits)
+    reframes, gates, pipeline = _advice(knowledge, reading, category, subtask)
     return Framing(
         description=description,
         category=category,
@@ -169,12 +169,27 @@ def build(
         card=_card(knowledge, reading, category, subtask, target),
         alternatives=_alternatives(knowledge, posterior),
         questions=questions_module.choose(knowledge, posterior.probabilities, answered=answers or ()),
-        reframes=advice.reframings(knowledge, reading, category, subtask),
-        gates=advice.gates(knowledge, reading),
-        pipeline=advice.pipeline(knowledge, reading, category, subtask),
+        reframes=reframes,
+        gates=gates,
+        pipeline=pipeline,
         profile=profile,
         undecided=posterior.why_undecided,
         knowledge=knowledge.hash,
+    )
+
+
+def _advice(
+    knowledge: Knowledge, reading: Reading, category: str | None, subtask: str | None
+) -> "tuple[tuple[Reframing, ...], tuple[OpenGate, ...], tuple[Stage, ...]]":
+    """What the words call for beside the answer; most call for nothing."""
+    if not reading.advice:
+        return (), (), ()
+    from advisor import advice
+
+    return (
+        advice.reframings(knowledge, reading, category, subtask),
+        advice.gates(knowledge, reading),
+        advice.pipeline(knowledge, reading, category, subtask),
     )
 
 

@@ -2,7 +2,9 @@
 
 The cross-walk is data (taxonomy/crosswalk.yaml, checked against taxonomy/vocabularies.yaml). Where a vocabulary has no
 name for a task the field is empty: no tag is invented. Croissant 1.0 describes data sets and has no class for tasks, so
-its export is the data set that the task needs: a field for each input, and the target marked as `cr:Label`.
+its export is the data set that the task needs: a field for each input, and the target marked as `cr:Label`. The package
+mlcroissant 1.1.1 accepts the exports of all sub-tasks; what it recommends and a framing cannot know (licence, version,
+date) is left to whoever makes the data set.
 """
 
 from collections.abc import Callable
@@ -10,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.errors import UsageError
 from advisor.evidence import unknown
+from taxonomy.advice import Crosswalk
 from taxonomy.knowledge import load
-from taxonomy.schema import Crosswalk
 
 if TYPE_CHECKING:
     from advisor.framing import Framing
@@ -22,12 +24,18 @@ _CONTEXT = {  # of Croissant 1.0, the part that the export uses
     "sc": "https://schema.org/",
     "cr": "http://mlcommons.org/croissant/",
     "dct": "http://purl.org/dc/terms/",
+    "column": "cr:column",
     "conformsTo": "dct:conformsTo",
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "extract": "cr:extract",
     "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "isLiveDataset": "cr:isLiveDataset",
     "recordSet": "cr:recordSet",
+    "source": "cr:source",
 }
 _LABEL = "cr:Label"
+_FILE = "examples.csv"  # where the examples are expected, one a row
 
 
 def export(framing: "Framing", name: str) -> dict[str, Any]:
@@ -79,33 +87,38 @@ def _d3m(framing: "Framing", entry: Crosswalk) -> dict[str, Any]:
 
 
 def _croissant(framing: "Framing", entry: Crosswalk) -> dict[str, Any]:
-    """The data set that the task needs, as JSON-LD."""
+    """The data set that the task needs, as JSON-LD; its file is yet to be made, so that it has no checksum."""
     card = framing.card
     target = card.target if isinstance(card.target, str) else ", ".join(card.target or ())
-    fields: list[dict[str, Any]] = [
-        {"@type": "cr:Field", "@id": f"examples/input_{number}", "description": card.inputs, "dataType": kind}
-        for number, kind in enumerate(entry.inputs, 1)
-    ]
+    fields = [_field(f"input_{number}", card.inputs, [kind]) for number, kind in enumerate(entry.inputs, 1)]
     if entry.outputs:
-        kinds = [_LABEL, *entry.outputs]
-        fields.append(
-            {"@type": "cr:Field", "@id": "examples/target", "name": "target", "description": target, "dataType": kinds}
-        )
-    for field in fields:
-        field.setdefault("name", str(field["@id"]).partition("/")[2])
+        fields.append(_field("target", target, [_LABEL, *entry.outputs]))
+    records = [{"@type": "cr:RecordSet", "@id": "examples", "name": "examples", "field": fields}] if fields else []
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": f"{framing.category}-{framing.subtask}".replace("_", "-"),
         "description": framing.description,
         "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "isLiveDataset": True,
         "keywords": list(dict.fromkeys([card.task, *entry.huggingface, *entry.huggingface_ids, *entry.d3m])),
         "measurementTechnique": card.metric,
-        "recordSet": [
-            {"@type": "cr:RecordSet", "@id": "examples", "name": "examples", "field": fields},
-        ]
-        if fields
-        else [],
+        "distribution": [
+            {"@type": "cr:FileObject", "@id": _FILE, "name": _FILE, "contentUrl": _FILE, "encodingFormat": "text/csv"}
+        ],
+        "recordSet": records,
+    }
+
+
+def _field(name: str, description: str, kinds: list[str]) -> dict[str, Any]:
+    """A field of the examples, which stands in the column of its name."""
+    return {
+        "@type": "cr:Field",
+        "@id": f"examples/{name}",
+        "name": name,
+        "description": description,
+        "dataType": kinds,
+        "source": {"fileObject": {"@id": _FILE}, "extract": {"column": name}},
     }
 
 

@@ -1,6 +1,7 @@
 """The knowledge base against itself: the examples that every rule, reframe, gate and pipeline carries, run."""
 
-from taxonomy.knowledge import GATE, PIPELINE, REFRAME, Advice, Knowledge, compile_index, from_index
+from taxonomy.advice import Advice
+from taxonomy.knowledge import GATE, PIPELINE, REFRAME, Knowledge, compile_index, from_index
 from taxonomy.reading import read_text
 from taxonomy.sources import Sources
 

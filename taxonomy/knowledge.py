@@ -13,22 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from taxonomy.matching import CANCELLED_BY, ENDS, NEGATORS, Matcher
 from taxonomy.packing import Layout, lay_out
-from taxonomy.schema import (
-    Answer,
-    Category,
-    Crosswalk,
-    Gate,
-    Landmark,
-    Pipeline,
-    Pitfall,
-    Question,
-    Reframe,
-    Rule,
-    Step,
-    Subtask,
-)
+from taxonomy.schema import Answer, Category, Pitfall, Question, Rule, Subtask
 
 if TYPE_CHECKING:
+    from taxonomy.advice import Advice, Crosswalk, Gate, Landmark, Pipeline, Reframe
     from taxonomy.sources import Sources
 
 SCHEMA = 4
@@ -41,7 +29,6 @@ ADVICE = REFRAME, GATE, PIPELINE = "reframe:", "gate:", "pipeline:"
 
 
 T = TypeVar("T")
-Advice = Reframe | Gate | Pipeline
 
 
 class Records(Mapping[str, T]):
@@ -74,11 +61,11 @@ class Knowledge(NamedTuple):
     rules: Records[Rule]
     questions: Records[Question]
     pitfalls: Records[Pitfall]
-    reframes: Records[Reframe]
-    gates: Records[Gate]
-    pipelines: Records[Pipeline]
-    landmarks: Records[Landmark]
-    crosswalk: Records[Crosswalk]  # category/subtask -> what it is called elsewhere
+    reframes: Records["Reframe"]
+    gates: Records["Gate"]
+    pipelines: Records["Pipeline"]
+    landmarks: Records["Landmark"]
+    crosswalk: Records["Crosswalk"]  # category/subtask -> what it is called elsewhere
     asked: Records[list[str]]  # category -> questions that tell it from its neighbours; "" -> that tell all apart
     always: Records[list[str]]  # category or category/subtask -> pitfalls that are always worth saying there
     weights: Records[dict[str, float]]  # rule -> category or category/subtask -> log-odds; fitted, see weights.json
@@ -145,7 +132,7 @@ def compile_index(sources: "Sources") -> dict[str, Any]:
     return {"hash": digest[:16], **index}
 
 
-def _without_examples(record: Rule | Advice) -> Rule | Advice:
+def _without_examples(record: "Rule | Advice") -> "Rule | Advice":
     """What a running program needs of a record: its phrases are compiled, and its examples are tests."""
     if isinstance(record, Rule):
         return record._replace(when=(), unless=(), matches=(), ignores=(), known_misses=())
@@ -239,11 +226,11 @@ def from_bytes(data: bytes | mmap.mmap) -> Knowledge:
         rules=Records(index, "rules", lambda fields: Rule(**fields)),
         questions=Records(index, "questions", _question),
         pitfalls=Records(index, "pitfalls", lambda fields: Pitfall(**fields)),
-        reframes=Records(index, "reframes", lambda fields: Reframe(**fields)),
-        gates=Records(index, "gates", lambda fields: Gate(**fields)),
+        reframes=Records(index, "reframes", _reframe),
+        gates=Records(index, "gates", _gate),
         pipelines=Records(index, "pipelines", _pipeline),
-        landmarks=Records(index, "landmarks", lambda fields: Landmark(**fields)),
-        crosswalk=Records(index, "crosswalk", lambda fields: Crosswalk(**fields)),
+        landmarks=Records(index, "landmarks", _landmark),
+        crosswalk=Records(index, "crosswalk", _crosswalk),
         asked=Records(index, "asked", list),
         always=Records(index, "always", list),
         weights=Records(index, "weights", dict),
@@ -260,5 +247,31 @@ def _question(fields: dict[str, Any]) -> Question:
     return Question(**{**fields, "answers": {name: Answer(**answer) for name, answer in fields["answers"].items()}})
 
 
-def _pipeline(fields: dict[str, Any]) -> Pipeline:
+def _reframe(fields: dict[str, Any]) -> "Reframe":
+    from taxonomy.advice import Reframe
+
+    return Reframe(**fields)
+
+
+def _gate(fields: dict[str, Any]) -> "Gate":
+    from taxonomy.advice import Gate
+
+    return Gate(**fields)
+
+
+def _pipeline(fields: dict[str, Any]) -> "Pipeline":
+    from taxonomy.advice import Pipeline, Step
+
     return Pipeline(**{**fields, "steps": tuple(Step(**step) for step in fields["steps"])})
+
+
+def _landmark(fields: dict[str, Any]) -> "Landmark":
+    from taxonomy.advice import Landmark
+
+    return Landmark(**fields)
+
+
+def _crosswalk(fields: dict[str, Any]) -> "Crosswalk":
+    from taxonomy.advice import Crosswalk
+
+    return Crosswalk(**fields)

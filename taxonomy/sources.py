@@ -12,23 +12,9 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import pydantic
 import yaml
 
+from taxonomy.advice import Crosswalk, Gate, Landmark, Pipeline, Reframe
 from taxonomy.phrases import Lexicon, PhraseError, rows
-from taxonomy.schema import (
-    Case,
-    Category,
-    Crosswalk,
-    Gate,
-    Landmark,
-    Negation,
-    Pipeline,
-    Pitfall,
-    Question,
-    Reframe,
-    Rule,
-    Scope,
-    Strength,
-    Vague,
-)
+from taxonomy.schema import Case, Category, Negation, Pitfall, Question, Rule, Scope, Strength, Vague
 
 ROOT = Path(__file__).parent
 T = TypeVar("T")
