@@ -83,7 +83,7 @@ def test_croissant_marks_the_label_and_says_what_it_is():
     assert exported["conformsTo"] == "http://mlcommons.org/croissant/1.0"
     assert exported["description"] == SURGERY
     used = {key for part in (exported, *exported["recordSet"], *fields) for key in part if not key.startswith("@")}
-    schema_org = {"name", "description", "keywords", "measurementTechnique"}
+    schema_org = {"name", "description", "keywords", "measurementTechnique", "distribution"}
     assert used <= schema_org | set(exported["@context"])
 
 
