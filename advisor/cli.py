@@ -79,6 +79,11 @@ def _declare_frame(command: "ArgumentParser") -> None:
         help="answer a question that an earlier framing asked",
     )
     command.add_argument("--json", action="store_true", help="print JSON")
+    command.add_argument(
+        "--export",
+        metavar="NAME",
+        help="print the task in the words of others, as JSON: huggingface, openml, d3m or croissant",
+    )
 
 
 def _declare_start(command: "ArgumentParser") -> None:
@@ -175,6 +180,7 @@ def _plainest(arguments: list[str]) -> SimpleNamespace | None:
         target=None,
         answer=[],
         json=False,
+        export=None,
     )
 
 
@@ -214,7 +220,11 @@ def _frame(options: SimpleNamespace) -> int:
 
     text = _description(options)
     framing = frame(text, table=options.table, target=options.target, answers=_answers(options.answer))
-    if options.json:
+    if options.export is not None:
+        import json
+
+        _print_json(json.dumps(framing.export(options.export), ensure_ascii=False, indent=2))
+    elif options.json:
         _print_json(framing.to_json())
     else:
         print(_rendered(framing))
@@ -271,7 +281,18 @@ def _taxonomy(options: SimpleNamespace) -> int:
         print(f"{bold(name)}: {category.definition}")
         for subtask_id, subtask in category.subtasks.items():
             print(f"  {subtask_id:25s} {dim(subtask.example)}")
+        if options.category is not None:
+            _print_landmarks(name)
     return OK
+
+
+def _print_landmarks(category: str) -> None:
+    """The problems of a category that the field knows by name, and what they teach."""
+    from taxonomy.knowledge import load
+
+    for landmark in load().landmarks.values():
+        if landmark.category == category:
+            print(f"\n  {landmark.title} ({landmark.subtask}). {landmark.story} {landmark.lesson}")
 
 
 def _serve(options: SimpleNamespace) -> int:

@@ -15,6 +15,7 @@ from taxonomy.schema import Category, Pitfall, Subtask
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from advisor.advice import OpenGate, Reframing, Stage
     from advisor.profiling import Profile
     from advisor.proof import Proof
 
@@ -63,6 +64,7 @@ class Alternative(NamedTuple):
     category: str
     probability: float
     it_would_be: str  # "It would be … if …"
+    told_apart: str  # what tells it from the answer, where the two are often mixed up; else ""
 
 
 class Framing(NamedTuple):
@@ -79,6 +81,9 @@ class Framing(NamedTuple):
     card: Card
     alternatives: tuple[Alternative, ...]
     questions: tuple[Asked, ...]
+    reframes: "tuple[Reframing, ...]"  # other ways to see it that the words speak for
+    gates: "tuple[OpenGate, ...]"  # what may make machine learning needless
+    pipeline: "tuple[Stage, ...]"  # the steps of a compound problem, in order; none where it is a single task
     profile: "Profile | None"
     undecided: str
     knowledge: str  # hash of the knowledge base that answered
@@ -99,6 +104,16 @@ class Framing(NamedTuple):
         from advisor.render import markdown
 
         return markdown(self)
+
+    def export(self, name: str) -> dict[str, Any]:
+        """The framing in the words of others: "huggingface", "openml", "d3m" or "croissant".
+
+        Raises:
+            UsageError: no such form, or the framing is undecided.
+        """
+        from advisor.interchange import export
+
+        return export(self, name)
 
     def start(
         self, directory: "str | Path", *, table: Any = None, target: str | None = None, template: str | None = None
@@ -147,6 +162,7 @@ def build(
         default = knowledge.categories[category].default_subtask
         subtask = choose_subtask(posterior.evidence, category, default, logits=decision.subtask_logits)
     card = _card(knowledge, reading, category, subtask, target)
+    reframes, gates, pipeline = _advice(knowledge, reading, category, subtask)
     return Framing(
         description=description,
         category=category,
@@ -156,9 +172,27 @@ def build(
         card=card if profile is None else card._replace(target=target),
         alternatives=_alternatives(knowledge, posterior),
         questions=questions_module.choose(knowledge, posterior.probabilities, answered=answers or ()),
+        reframes=reframes,
+        gates=gates,
+        pipeline=pipeline,
         profile=profile,
         undecided=posterior.why_undecided,
         knowledge=knowledge.hash,
+    )
+
+
+def _advice(
+    knowledge: Knowledge, reading: Reading, category: str | None, subtask: str | None
+) -> "tuple[tuple[Reframing, ...], tuple[OpenGate, ...], tuple[Stage, ...]]":
+    """What the words call for beside the answer; most call for nothing."""
+    if not reading.advice:
+        return (), (), ()
+    from advisor import advice
+
+    return (
+        advice.reframings(knowledge, reading, category, subtask),
+        advice.gates(knowledge, reading),
+        advice.pipeline(knowledge, reading, category, subtask),
     )
 
 
@@ -181,7 +215,7 @@ def _card(
         inputs=category.inputs,
         **{name: getattr(subtask, name) or getattr(category, name) for name in _FROM_SUBTASK},
         pitfalls=pitfalls,
-        slots=tuple(category.slots),
+        slots=tuple(category.slots.values()),
         sources=tuple(dict.fromkeys([*([subtask.source] if subtask.source else []), *category.sources])),
     )
 
@@ -214,12 +248,14 @@ def _card_pitfall(pitfall: Pitfall, quote: str) -> CardPitfall:
 def _alternatives(knowledge: Knowledge, posterior: Posterior) -> tuple[Alternative, ...]:
     """The likeliest other categories for which something speaks; among the rest there is nothing to choose."""
     spoken_for = {piece.category for piece in posterior.evidence if piece.weight > 0} - {posterior.category}
+    neighbours = knowledge.categories[posterior.category].neighbours if posterior.category else {}
     likely = sorted(spoken_for, key=lambda name: (-posterior.probabilities[name], name))[:MOST_ALTERNATIVES]
     return tuple(
         Alternative(
             name,
             posterior.probabilities[name],
             f"It would be {knowledge.categories[name].title} if {knowledge.categories[name].it_would_be}.",
+            neighbours.get(name, ""),
         )
         for name in likely
         if posterior.probabilities[name] >= LEAST_PROBABILITY

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from advisor.framing import Card, Framing
+from advisor.framing import Card, CardPitfall, Framing
 from advisor.questions import Asked
 from taxonomy.knowledge import load
 
 MOST_REASONS = 5
-MOST_PITFALLS = 5  # told in full; the rest by title
+MOST_PITFALLS = 4  # told in full; the rest by title. Advice takes their room, for the page is full
+FEWEST_PITFALLS = 2
+MOST_ALTERNATIVES = 2
+MOST_SLOTS = 4  # asked in full; the rest by name
 BAR = 24  # characters of a full probability bar
 _CARD = ("target", "unit", "inputs", "metric", "loss", "split", "baseline", "data_needed")
 _UNSEEN = dict.fromkeys(  # control characters; embeddings, overrides and isolates of direction
@@ -53,19 +56,30 @@ def card_rows(card: Card) -> Iterator[tuple[str, str]]:
 
 def markdown(framing: Framing) -> str:
     """The brief of one page."""
-    told, named = framing.card.pitfalls[:MOST_PITFALLS], framing.card.pitfalls[MOST_PITFALLS:]
+    told, named = _pitfalls(framing)
     pitfalls = [f"**{pitfall.title}.** {pitfall.why} {pitfall.remedy}" for pitfall in told]
     if named:
         pitfalls.append(f"Look out for these, too: {'; '.join(pitfall.title for pitfall in named)}.")
     table = [f"| {name} | {_inert(text)} |" for name, text in card_rows(framing.card)]
-    questions = [f"{question.text} ({' / '.join(question.answers.values())})" for question in framing.questions]
+    if framing.category is None:
+        questions = [f"{question.text} ({' / '.join(question.answers.values())})" for question in framing.questions]
+    else:
+        questions = [f"{question.text} {question.why}" for question in _asked(framing)]
+    slots = [f"- {slot}" for slot in framing.card.slots[:MOST_SLOTS]]
+    if rest := _further_slots(framing):
+        slots.append(f"- And as always: {rest}.")
     sections = {
         "Why": [f"- {_inert(reason)}" for reason in _reasons(framing)],
+        "Before any learning": [f"- {_inert(gate)}" for gate in _gates(framing)],
+        "Another way to see it": [f"- {_inert(reframe)}" for reframe in _reframes(framing)],
+        "Step by step": [f"{n}. {_inert(stage)}" for n, stage in enumerate(_stages(framing), 1)],
         "What to build": ["| | |", "| --- | --- |", *table] if table else [],
         "Pitfalls": [f"- {pitfall}" for pitfall in pitfalls],
-        "To settle first": [f"- {slot}" for slot in framing.card.slots],
-        "Questions that could change this": [f"- {question}" for question in questions],
-        "Alternatives": [f"- {other.it_would_be}" for other in framing.alternatives],
+        "To settle first": slots,
+        "Questions that decide" if framing.category is None else "The question that could change this": [
+            f"- {question}" for question in questions
+        ],
+        "Alternatives": [f"- {other}" for other in _alternatives(framing)],
         "Sources": [f"- {source}" for source in framing.card.sources],
     }
     lines = [f"# {verdict(framing)}", "", *(f"> {_inert(line)}".rstrip() for line in framing.description.splitlines())]
@@ -99,24 +113,89 @@ def _reasons(framing: Framing) -> list[str]:
     return list(dict.fromkeys(reasons))[:MOST_REASONS]
 
 
+def _pitfalls(framing: Framing) -> tuple[Sequence[CardPitfall], Sequence[CardPitfall]]:
+    """The pitfalls to tell in full and those to name."""
+    advice = len(framing.gates) + len(framing.reframes) + bool(framing.pipeline)
+    most = max(MOST_PITFALLS - advice, FEWEST_PITFALLS)
+    return framing.card.pitfalls[:most], framing.card.pitfalls[most:]
+
+
+def _asked(framing: Framing) -> Sequence[Asked]:
+    """All questions while they must decide; one where the answer stands and could only change."""
+    return framing.questions if framing.category is None else framing.questions[:1]
+
+
+def _gates(framing: Framing) -> list[str]:
+    """What may make machine learning needless, each with the words that raise the question."""
+    return [f"{gate.question} If so: {gate.instead} (You write “{gate.quote}”.)" for gate in framing.gates]
+
+
+def _reframes(framing: Framing) -> list[str]:
+    """Other framings to consider, each with the words that speak for it."""
+    return [
+        f"{_task(one.to)} instead of {_task(one.instead_of)}: {one.switch} {one.why} (You write “{one.quote}”.)"
+        for one in framing.reframes
+    ]
+
+
+def _stages(framing: Framing) -> list[str]:
+    """The steps of a compound problem; the last says why the primary one is that."""
+    told = [
+        f"{_task(f'{stage.category}/{stage.subtask}')}{' (the primary step)' if stage.primary else ''}: {stage.does}."
+        for stage in framing.pipeline
+    ]
+    if told:
+        first = framing.pipeline[0]
+        told[-1] += f" {first.why} (You write “{first.quote}”.)"
+    return told
+
+
+def _task(name: str) -> str:
+    """The title of a category or category/subtask.
+
+    >>> _task("ranking"), _task("ranking/search")
+    ('ranking', 'search')
+    """
+    category, _, subtask = name.partition("/")
+    return load().categories[category].subtasks[subtask].title if subtask else _title(category)
+
+
+def _alternatives(framing: Framing) -> list[str]:
+    """The likeliest alternatives, and what tells them from the answer."""
+    likeliest = framing.alternatives[:MOST_ALTERNATIVES]
+    return [f"{other.it_would_be} {other.told_apart}".rstrip() for other in likeliest]
+
+
+def _further_slots(framing: Framing) -> str:
+    """The names of what else is to be settled, beyond the questions that are written out."""
+    if framing.category is None:
+        return ""
+    names = list(load().categories[framing.category].slots)[MOST_SLOTS:]
+    return ", ".join(name.replace("_", " ") for name in names)
+
+
 def terminal(framing: Framing, *, width: int, bold: Style = str, dim: Style = str) -> str:
     """The card as a terminal shows it, no line longer than `width` where words allow.
 
     What the reader needs next comes first: the questions while the task is undecided, else the card.
     """
-    pitfalls = [f"{one.title}. {one.remedy}" for one in framing.card.pitfalls[:MOST_PITFALLS]]
-    too = "; ".join(one.title for one in framing.card.pitfalls[MOST_PITFALLS:])
+    told, named = _pitfalls(framing)
+    pitfalls = [f"{one.title}. {one.remedy}" for one in told]
+    too = "; ".join(one.title for one in named)
     sections = [
         ("Why", _list(_reasons(framing), width)),
         ("How likely", _bars(framing, width, dim)),
         ("Framing card", [line for name, text in card_rows(framing.card) for line in wrap(f"{name}:", text, width)]),
+        ("Before any learning", _list(_gates(framing), width)),
+        ("Another way to see it", _list(_reframes(framing), width)),
+        ("Step by step", [line for n, text in enumerate(_stages(framing), 1) for line in wrap(f"{n}.", text, width)]),
         ("Pitfalls", _list([*pitfalls, f"Look out for these, too: {too}."] if too else pitfalls, width)),
     ]
     if framing.category is None:
-        sections.insert(2, ("Questions that would decide it", _questions(framing.questions, width)))
+        sections.insert(2, ("Questions that would decide it", _questions(_asked(framing), width)))
     else:
-        sections.append(("The question that could change this", _questions(framing.questions[:1], width)))
-    sections.append(("Alternatives", _list([other.it_would_be for other in framing.alternatives], width)))
+        sections.append(("The question that could change this", _questions(_asked(framing), width)))
+    sections.append(("Alternatives", _list(_alternatives(framing), width)))
     lines = [bold(line.lstrip()) for line in wrap("", verdict(framing), width)]
     for heading, content in sections:
         if content:

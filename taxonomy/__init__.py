@@ -5,7 +5,10 @@ must be found before it reaches a user.
 
 Decision. Knowledge is data: a category is a folder, its id is the folder's name, and all the folders look alike
 (category.yaml, rules.yaml, questions.yaml, pitfalls.yaml, cases.yaml). What several categories share stands beside
-the folders (lexicon.yaml, negation.yaml, questions.yaml, pitfalls.yaml). The records are described once, as
+the folders: lexicon.yaml, negation.yaml, questions.yaml, pitfalls.yaml; slots.yaml (what every framing must settle),
+reframes.yaml (wordings that speak for another task), gates.yaml (is it machine learning at all?), pipelines.yaml
+(compound problems), landmarks.yaml (problems that the field knows by name), crosswalk.yaml and vocabularies.yaml (what
+a task is called elsewhere). The records are described once, as
 NamedTuples in schema.py; sources.py reads the YAML, checks it and says file:line for every mistake; knowledge.py
 compiles everything into one JSON index, which is all that a running program loads.
 

@@ -1,4 +1,4 @@
-"""`python -m taxonomy compile` writes the index; `check` only looks; `fire TEXT` shows which rules a text fires."""
+"""`compile` writes the index; `check` only looks; `fire TEXT` shows which rules a text fires and what it calls for."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m taxonomy", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("compile", help="check the YAML and write taxonomy/index.json")
-    commands.add_parser("check", help="check the YAML: fields, ids, phrases, and every rule's own examples")
+    commands.add_parser("check", help="check the YAML: fields, ids, phrases, and the examples that records carry")
     fire = commands.add_parser("fire", help="show which rules a text fires")
     fire.add_argument("text")
     options = parser.parse_args(arguments)
@@ -31,8 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
             from taxonomy.knowledge import load
             from taxonomy.reading import read_text
 
-            for fired in read_text(load(), options.text).fired:
+            reading = read_text(load(), options.text)
+            for fired in reading.fired:
                 print(f"{fired.rule.id:40s} “{fired.quote}”")
+            for advice, quote in reading.advice.items():
+                print(f"{advice:40s} “{quote}”")
     except KnowledgeError as error:
         print(error, file=sys.stderr)
         return 1

@@ -16,14 +16,16 @@ from taxonomy.packing import Layout, lay_out
 from taxonomy.schema import Answer, Category, Fact, Minimum, Pitfall, Question, Rule, Subtask
 
 if TYPE_CHECKING:
+    from taxonomy.advice import Advice, Crosswalk, Gate, Landmark, Pipeline, Reframe
     from taxonomy.sources import Sources
 
-SCHEMA = 3
+SCHEMA = 4
 FOLDER = os.path.dirname(os.path.abspath(__file__))  # os.path: pathlib costs a cold start 4 ms
 INDEX = os.path.join(FOLDER, "index.json")
 
 _SOURCES = (".yaml", ".py", ".json")
 WHEN, UNLESS, PITFALL = "when:", CONDITION, "pitfall:"  # prefixes of the owners of phrases
+ADVICE = REFRAME, GATE, PIPELINE = "reframe:", "gate:", "pipeline:"
 
 
 T = TypeVar("T")
@@ -59,6 +61,11 @@ class Knowledge(NamedTuple):
     rules: Records[Rule]
     questions: Records[Question]
     pitfalls: Records[Pitfall]
+    reframes: Records["Reframe"]
+    gates: Records["Gate"]
+    pipelines: Records["Pipeline"]
+    landmarks: Records["Landmark"]
+    crosswalk: Records["Crosswalk"]  # category/subtask -> what it is called elsewhere
     asked: Records[list[str]]  # category -> questions that tell it from its neighbours; "" -> that tell all apart
     facts: Records[Fact]
     table_questions: Records[Question]  # asked about columns: {columns} in their texts stands for names
@@ -92,16 +99,30 @@ def compile_index(sources: "Sources") -> dict[str, Any]:
         **{UNLESS + rule.id: rule.unless for rule in rules.values() if rule.unless},
         **{PITFALL + pitfall.id: pitfall.when for pitfall in pitfalls if pitfall.when},
     }
+    advice: dict[str, Advice] = {
+        **{REFRAME + reframe.id: reframe for reframe in sources.reframes},
+        **{GATE + gate.id: gate for gate in sources.gates},
+        **{PIPELINE + pipeline.id: pipeline for pipeline in sources.pipelines},
+    }
+    owners |= {owner: record.when for owner, record in advice.items()}
+    owners |= {UNLESS + owner: record.unless for owner, record in advice.items() if record.unless}
     always: dict[str, list[str]] = {}
     for pitfall in pitfalls:
         for name in pitfall.always:
             always.setdefault(name, []).append(pitfall.id)
     index = {
         "schema": SCHEMA,
-        "categories": {name: _fields(folder.category) for name, folder in sources.folders.items()},
+        "categories": {
+            name: _fields(_with_every_slot(folder.category, sources.slots)) for name, folder in sources.folders.items()
+        },
         "rules": {name: _fields(_without_examples(rule)) for name, rule in rules.items()},
         "questions": {question.id: _fields(question) for question in questions},
         "pitfalls": {pitfall.id: _fields(pitfall) for pitfall in pitfalls},
+        "reframes": {record.id: _fields(_without_examples(record)) for record in sources.reframes},
+        "gates": {record.id: _fields(_without_examples(record)) for record in sources.gates},
+        "pipelines": {record.id: _fields(_without_examples(record)) for record in sources.pipelines},
+        "landmarks": {landmark.id: _fields(landmark) for landmark in sources.landmarks},
+        "crosswalk": {name: _fields(entry) for name, entry in sources.crosswalk.items()},
         "asked": {
             "": [question.id for question in sources.questions],
             **{name: [question.id for question in folder.questions] for name, folder in sources.folders.items()},
@@ -117,9 +138,18 @@ def compile_index(sources: "Sources") -> dict[str, Any]:
     return {"hash": digest[:16], **index}
 
 
-def _without_examples(rule: Rule) -> Rule:
-    """What a running program needs of a rule: its phrases are compiled, and its examples are tests."""
-    return rule._replace(when=(), unless=(), matches=(), ignores=(), known_misses=())
+def _without_examples(record: "Rule | Advice") -> "Rule | Advice":
+    """What a running program needs of a record: its phrases are compiled, and its examples are tests."""
+    if isinstance(record, Rule):
+        return record._replace(when=(), unless=(), matches=(), ignores=(), known_misses=())
+    return record._replace(when=(), unless=(), matches=(), ignores=())
+
+
+def _with_every_slot(category: Category, slots: Mapping[str, str]) -> Category:
+    """The category's own questions first, then the general ones for what it leaves open."""
+    return category._replace(
+        slots={**category.slots, **{s: text for s, text in slots.items() if s not in category.slots}}
+    )
 
 
 def _fields(record: Any) -> Any:
@@ -202,6 +232,11 @@ def from_bytes(data: bytes | mmap.mmap) -> Knowledge:
         rules=Records(index, "rules", lambda fields: Rule(**fields)),
         questions=Records(index, "questions", _question),
         pitfalls=Records(index, "pitfalls", lambda fields: Pitfall(**fields)),
+        reframes=Records(index, "reframes", _reframe),
+        gates=Records(index, "gates", _gate),
+        pipelines=Records(index, "pipelines", _pipeline),
+        landmarks=Records(index, "landmarks", _landmark),
+        crosswalk=Records(index, "crosswalk", _crosswalk),
         asked=Records(index, "asked", list),
         facts=Records(index, "facts", lambda fields: Fact(**fields)),
         table_questions=Records(index, "table_questions", _question),
@@ -219,3 +254,33 @@ def _category(fields: dict[str, Any]) -> Category:
 
 def _question(fields: dict[str, Any]) -> Question:
     return Question(**{**fields, "answers": {name: Answer(**answer) for name, answer in fields["answers"].items()}})
+
+
+def _reframe(fields: dict[str, Any]) -> "Reframe":
+    from taxonomy.advice import Reframe
+
+    return Reframe(**fields)
+
+
+def _gate(fields: dict[str, Any]) -> "Gate":
+    from taxonomy.advice import Gate
+
+    return Gate(**fields)
+
+
+def _pipeline(fields: dict[str, Any]) -> "Pipeline":
+    from taxonomy.advice import Pipeline, Step
+
+    return Pipeline(**{**fields, "steps": tuple(Step(**step) for step in fields["steps"])})
+
+
+def _landmark(fields: dict[str, Any]) -> "Landmark":
+    from taxonomy.advice import Landmark
+
+    return Landmark(**fields)
+
+
+def _crosswalk(fields: dict[str, Any]) -> "Crosswalk":
+    from taxonomy.advice import Crosswalk
+
+    return Crosswalk(**fields)

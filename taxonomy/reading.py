@@ -1,8 +1,8 @@
-"""What a text says in the terms of the knowledge base: which rules fire, where, and which pitfalls it hints at."""
+"""What a text says in the terms of the knowledge base: which rules fire, where, and what else its words hint at."""
 
 from typing import NamedTuple
 
-from taxonomy.knowledge import PITFALL, UNLESS, WHEN, Knowledge
+from taxonomy.knowledge import ADVICE, PITFALL, UNLESS, WHEN, Knowledge
 from taxonomy.schema import Rule
 from taxonomy.tokens import tokenize
 
@@ -22,10 +22,11 @@ class Reading(NamedTuple):
 
     fired: tuple[Fired, ...]  # each rule once, in the order of the text
     pitfalls: dict[str, str]  # pitfall id -> the user's words that hint at it
+    advice: dict[str, str]  # "reframe:", "gate:" or "pipeline:" and an id -> the user's words that call for it
 
 
 def read_text(knowledge: Knowledge, text: str) -> Reading:
-    """Which rules fire in `text` and which pitfalls it hints at; linear in the length of the text.
+    """Which rules fire in `text` what it hints at; linear in the length of the text.
 
     >>> from taxonomy.knowledge import load
     >>> reading = read_text(load(), "How many hours will this surgery take?")
@@ -39,6 +40,7 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
     switched_off = knowledge.matcher.holding(walk, conditions)
     fired: dict[str, Fired] = {}
     pitfalls: dict[str, str] = {}
+    advice: dict[str, str] = {}
     for match in matches:
         start, end = tokens.starts[match.first], tokens.ends[match.last]
         if match.owner.startswith(WHEN):
@@ -49,4 +51,10 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
                 fired[rule.id] = Fired(rule, text[start:end], start, end, match.captures)
         elif match.owner.startswith(PITFALL):
             pitfalls.setdefault(match.owner.removeprefix(PITFALL), text[start:end])
-    return Reading(tuple(fired.values()), pitfalls)
+        elif (
+            match.owner.startswith(ADVICE)
+            and not match.negated
+            and (match.owner, tokens.sentences[match.first]) not in switched_off
+        ):
+            advice.setdefault(match.owner, text[start:end])
+    return Reading(tuple(fired.values()), pitfalls, advice)

@@ -1,7 +1,7 @@
 """The records of the knowledge base, described once.
 
 The same NamedTuples are what YAML is checked against (by pydantic, when the knowledge is compiled) and what a running
-program holds. Field comments are the handbook for whoever writes a record.
+program holds. Field comments are the handbook for whoever writes a record. The records of advice stand in advice.py.
 """
 
 from typing import Literal, NamedTuple
@@ -41,7 +41,8 @@ class Category(NamedTuple):
     split: str
     baseline: str  # the trivial one and the strong one
     data_needed: str
-    slots: tuple[str, ...]  # what a framing of this kind must settle with the user
+    slots: dict[str, str]  # slot -> question to settle with the user, what matters most first; others: slots.yaml
+    neighbours: dict[str, str]  # category it is mixed up with -> what tells the two apart: "why not that one?"
     subtasks: dict[str, Subtask]
     sources: tuple[str, ...]
 

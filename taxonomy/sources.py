@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import pydantic
 import yaml
 
+from taxonomy.advice import Crosswalk, Gate, Landmark, Pipeline, Reframe
 from taxonomy.phrases import Lexicon, PhraseError, rows
 from taxonomy.schema import (
     Case,
@@ -56,6 +57,12 @@ class Sources(NamedTuple):
     facts: tuple[Fact, ...]
     table_questions: tuple[Question, ...]
     minimums: tuple[Minimum, ...]
+    reframes: tuple[Reframe, ...]
+    gates: tuple[Gate, ...]
+    pipelines: tuple[Pipeline, ...]
+    landmarks: tuple[Landmark, ...]
+    crosswalk: dict[str, Crosswalk]  # category/subtask -> what it is called elsewhere
+    slots: dict[str, str]  # what every framing must settle: slot -> question
     vague: tuple[Vague, ...]  # texts that say too little
     weights: dict[str, dict[str, float]]  # generated: what was fitted to the cases, see advisor.train
 
@@ -99,10 +106,29 @@ def read(root: Path = ROOT, *, cases: bool = True) -> Sources:
     facts = _records(root / "facts.yaml", name, Fact, mistakes)
     table_questions = _records(root / "table_questions.yaml", name, Question, mistakes)
     minimums = _records(root / "minimums.yaml", name, Minimum, mistakes)
-    folders, records = (
-        {},
-        list[tuple[str, Any]]([*shared_questions, *shared_pitfalls, *facts, *table_questions, *minimums]),
+    reframes = _records(root / "reframes.yaml", name, Reframe, mistakes)
+    gates = _records(root / "gates.yaml", name, Gate, mistakes)
+    pipelines = _records(root / "pipelines.yaml", name, Pipeline, mistakes)
+    landmarks = _records(root / "landmarks.yaml", name, Landmark, mistakes)
+    slots = _checked(_read(root / "slots.yaml", name, mistakes), dict[str, str], mistakes) or {}
+    crosswalk_file = _read(root / "crosswalk.yaml", name, mistakes)
+    crosswalk = _checked(crosswalk_file, dict[str, Crosswalk], mistakes) or {}
+    vocabularies = (
+        _checked(_read(root / "vocabularies.yaml", name, mistakes), dict[str, tuple[str, ...]], mistakes) or {}
     )
+    folders: dict[str, Folder] = {}
+    categories: dict[str, _File] = {}
+    records: list[tuple[str, Any]] = [
+        *shared_questions,
+        *shared_pitfalls,
+        *reframes,
+        *gates,
+        *pipelines,
+        *landmarks,
+        *facts,
+        *table_questions,
+        *minimums,
+    ]
     for path in sorted(root.glob("*/category.yaml")):
         folder = path.parent
         category_file = _read(path, name, mistakes)
@@ -116,8 +142,17 @@ def read(root: Path = ROOT, *, cases: bool = True) -> Sources:
             if category.default_subtask not in category.subtasks:
                 wrong = _no_such("subtask", category.default_subtask, category.subtasks)
                 mistakes.append(f"{category_file.at('default_subtask')}: {wrong}")
+            for slot in category.slots:
+                if slot not in slots:
+                    mistakes.append(f"{category_file.at('slots', slot)}: {_no_such('slot', slot, slots)}")
+            categories[folder.name] = category_file
             folders[folder.name] = Folder(category, _bare(rules), _bare(questions), _bare(pitfalls), _bare(worked))
+    for category_id, file in categories.items():
+        for other in folders[category_id].category.neighbours:
+            if other not in folders or other == category_id:
+                mistakes.append(f"{file.at('neighbours', other)}: {_no_such('other category', other, folders)}")
     mistakes += _cross_checks(records, folders, lexicon)
+    mistakes += _crosswalk_mistakes(crosswalk_file, crosswalk, folders, vocabularies)
     if mistakes or negation is None:
         raise KnowledgeError("\n".join(mistakes))
     return Sources(
@@ -129,6 +164,12 @@ def read(root: Path = ROOT, *, cases: bool = True) -> Sources:
         _bare(facts),
         _bare(table_questions),
         _bare(minimums),
+        _bare(reframes),
+        _bare(gates),
+        _bare(pipelines),
+        _bare(landmarks),
+        crosswalk,
+        slots,
         _bare(vague),
         _weights(root / "weights.json"),
     )
@@ -243,7 +284,7 @@ def _records(path: Path, root: str, kind: type[T], mistakes: list[str]) -> list[
 
 def _cross_checks(records: Sequence[tuple[str, Any]], folders: Mapping[str, Folder], lexicon: Lexicon) -> Iterator[str]:
     """What one record alone cannot show: names that must exist elsewhere, unique ids, phrases that parse."""
-    subtasks = {f"{category}/{name}" for category, folder in folders.items() for name in folder.category.subtasks}
+    subtasks = _subtasks(folders)
     seen: dict[tuple[str, str], str] = {}
     for at, record in records:
         key = (type(record).__name__.lower(), record.text if isinstance(record, Case) else record.id)
@@ -265,10 +306,14 @@ def _cross_checks(records: Sequence[tuple[str, Any]], folders: Mapping[str, Fold
             ):
                 if category not in folders:
                     yield f"{at}: {_no_such('category', category, folders)}"
-            if not isinstance(one, Case):
+            if not isinstance(one, Case | Landmark):
                 for name in getattr(one, "subtasks", ()):
                     if name not in subtasks:
                         yield f"{at}: {_no_such('subtask', name, subtasks)}"
+        if isinstance(record, Reframe | Gate | Pipeline):
+            yield from (f"{at}: {mistake}" for mistake in _advice_mistakes(record, folders, subtasks))
+        if isinstance(record, Landmark) and f"{record.category}/{record.subtask}" not in subtasks:
+            yield f"{at}: {_no_such('subtask', f'{record.category}/{record.subtask}', subtasks)}"
         if isinstance(record, Rule):
             yield from (f"{at}: {mistake}" for mistake in _rule_mistakes(record))
         if isinstance(record, Question) and record.default not in record.answers:
@@ -293,3 +338,51 @@ def _rule_mistakes(rule: Rule) -> Iterator[str]:
         yield f"{rule.id} needs at least two matches and one ignores; write sentences that a user could write"
     if not rule.when:
         yield f"{rule.id}: when is empty; write at least one phrase"
+
+
+def _subtasks(folders: Mapping[str, Folder]) -> set[str]:
+    return {f"{category}/{name}" for category, folder in folders.items() for name in folder.category.subtasks}
+
+
+def _advice_mistakes(
+    record: Reframe | Gate | Pipeline, folders: Mapping[str, Folder], subtasks: Collection[str]
+) -> Iterator[str]:
+    """What is wrong with a reframe, a gate or a pipeline, beyond its fields."""
+    if not record.when or not record.matches or not record.ignores:
+        yield f"{record.id} needs at least one phrase, one match and one ignore; write what a user could write"
+    if isinstance(record, Pipeline):
+        tasks = [step.task for step in record.steps]
+        yield from (_no_such("subtask", task, subtasks) for task in tasks if task not in subtasks)
+        if len(tasks) < 2:
+            yield f"{record.id} has fewer than two steps; a single task is no pipeline"
+        if tasks.count(record.primary) != 1:
+            yield f"{record.id}: primary must be the task of exactly one step, of {', '.join(tasks)}"
+        return
+    named = (record.instead_of, record.to) if isinstance(record, Reframe) else (record.leads_to,)
+    for name in named:
+        if name and name not in folders and name not in subtasks:
+            yield _no_such("category or subtask", name, [*folders, *subtasks])
+    if isinstance(record, Reframe) and record.instead_of == record.to:
+        yield f"{record.id} leads from {record.to} to itself; name two different tasks"
+
+
+def _crosswalk_mistakes(
+    file: _File,
+    crosswalk: Mapping[str, Crosswalk],
+    folders: Mapping[str, Folder],
+    vocabularies: Mapping[str, Sequence[str]],
+) -> Iterator[str]:
+    """Names that the other vocabulary does not have, and sub-tasks that are missing or do not exist."""
+    subtasks = _subtasks(folders)
+    for name in sorted(subtasks - crosswalk.keys()):
+        yield f"{file.at()}: {name} is missing; write what it is called elsewhere, or {{}} if nothing"
+    for name, entry in crosswalk.items():
+        if name not in subtasks:
+            yield f"{file.at(name)}: {_no_such('subtask', name, subtasks)}"
+        spoken = {**entry._asdict(), "openml": (entry.openml,) if entry.openml else ()}
+        for field, words in spoken.items():
+            vocabulary = "croissant" if field in ("inputs", "outputs") else field
+            known = vocabularies.get(vocabulary, ())
+            for word in words:
+                if word not in known:
+                    yield f"{file.at(name, field)}: {_no_such(f'name in {vocabulary}', word, known)}"

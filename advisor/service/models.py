@@ -6,6 +6,7 @@ from typing import Annotated, Any, ForwardRef, Union, get_args, get_origin, get_
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
+from advisor.advice import OpenGate, Reframing, Stage
 from advisor.description import MOST_CHARACTERS
 from advisor.framing import Framing
 from taxonomy.schema import Category
@@ -52,7 +53,8 @@ class Live(BaseModel):
 @lru_cache
 def model_of(record: type) -> type[BaseModel]:
     """A pydantic model with the fields of a NamedTuple, which JSON shows as an object."""
-    hints = get_type_hints(record, localns=dict.fromkeys(("Profile", "Proof"), dict[str, Any]))
+    lazily = {kind.__name__: kind for kind in (OpenGate, Reframing, Stage)}  # the framing loads them when it must
+    hints = get_type_hints(record, localns={**dict.fromkeys(("Profile", "Proof"), dict[str, Any]), **lazily})
     fields: Any = {name: (_json_type(kind), ...) for name, kind in hints.items()}
     return create_model(record.__name__, __doc__=record.__doc__, **fields)
 
