@@ -27,7 +27,7 @@ from taxonomy.sources import ROOT, Sources, read
 
 WEIGHTS = ROOT / "weights.json"
 SEEDS = 1
-FINISH_EPOCHS = 2.0  # over all cases, after the twin has been judged
+FINISH_EPOCHS = 1.0  # over all cases, after the twin has been judged
 FINISH_RATE = 5e-5
 
 

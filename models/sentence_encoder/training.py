@@ -134,7 +134,7 @@ def start(network: SentenceEncoder, parent: Mapping[str, Any], *, seed: int) -> 
 
 def fit(
     network: SentenceEncoder,
-    examples: Sequence[Example],
+    examples: Callable[[int], Sequence[Example]],
     recipe: Recipe,
     *,
     tell: Callable[[int, int, float], None] = lambda step, total, loss: None,
@@ -142,18 +142,21 @@ def fit(
     """`network`, fitted to the examples; equal seeds give equal weights.
 
     Args:
+        network: what is fitted, in place.
+        examples: pass -> the examples of that pass, always as many.
+        recipe: the settings.
         tell: is called after each step with its number, how many there will be, and the loss.
     """
     tc.manual_seed(recipe.seed)
     draw = random.Random(recipe.seed)
     optimiser = optim.AdamW(groups(network, recipe))
-    total = math.ceil(math.ceil(len(examples) / recipe.batch) * recipe.epochs)
+    total = math.ceil(math.ceil(len(examples(0)) / recipe.batch) * recipe.epochs)
     schedule = optim.Schedule(optimiser, lambda step: factor(step, total, recipe.warmup))
     network.train()
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    step = 0
+    step = number = 0
     while step < total:
-        for batch in batches(examples, recipe, network.subtask.weight.shape[0], draw):
+        for batch in batches(examples(number), recipe, network.subtask.weight.shape[0], draw):
             output = network(batch.ids, batch.mask)
             loss = tc.cross_entropy(output.category, batch.categories)
             loss = loss + tc.cross_entropy(output.subtask, batch.subtasks) * recipe.subtask_weight
@@ -166,6 +169,7 @@ def fit(
             tell(step, total, loss.item())
             if step == total:
                 break
+        number += 1
     return network.eval()
 
 

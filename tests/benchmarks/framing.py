@@ -7,8 +7,8 @@
 
 Accuracy counts the category or an accepted one; undecided counts as wrong. ECE is the expected calibration error of the
 top probability in ten bins (Guo et al., 2017, On Calibration of Modern Neural Networks). The majority line is what
-always saying the most frequent category would score. A truthful answer is the one that points most to the true category;
-where none does, the answer is the question's default.
+always saying the most frequent category would score. A truthful answer is the one that points most to the true
+category; where none does, the answer is the question's default.
 
 The worked cases are not examined here: the released weights have seen all of them. Figures on held-out batches, from
 before they were seen, stand in advisor/ENCODER_CARD.md.

@@ -152,7 +152,9 @@ def test_training_learns_and_repeats_itself():
     for _ in range(2):
         losses: list[float] = []
         made = network(dropout=0.1)
-        training.fit(made, examples, recipe, tell=lambda step, total, loss, losses=losses: losses.append(loss))
+        training.fit(
+            made, lambda number: examples, recipe, tell=lambda step, total, loss, losses=losses: losses.append(loss)
+        )
         runs.append((losses, made.category.weight.tolist()))
     assert runs[0] == runs[1]
     assert runs[0][0][-1] < runs[0][0][0]
