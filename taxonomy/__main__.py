@@ -1,4 +1,5 @@
-"""`compile` writes the index; `check` only looks; `fire TEXT` shows which rules a text fires and what it calls for."""
+"""`compile` writes the index; `check` only looks; `fire TEXT` shows which rules a text fires and what it calls for;
+`rules` shows what each rule is worth on the worked cases."""
 
 import argparse
 import sys
@@ -14,6 +15,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("check", help="check the YAML: fields, ids, phrases, and the examples that records carry")
     fire = commands.add_parser("fire", help="show which rules a text fires")
     fire.add_argument("text")
+    worth = commands.add_parser("rules", help="coverage, precision and conflicts of every rule on the worked cases")
+    worth.add_argument("--category", default="", help="show only what rules say about this category")
+    worth.add_argument(
+        "--held-out", default="d,k,n", help="batches that are counted apart, with commas (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     try:
         if options.command == "compile":
@@ -27,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
             mistakes = example_mistakes(read())
             print("\n".join(mistakes) or "the knowledge base is consistent")
             return 1 if mistakes else 0
+        elif options.command == "rules":
+            return _rules(options.category, tuple(options.held_out.split(",")))
         else:
             from taxonomy.knowledge import load
             from taxonomy.reading import read_text
@@ -39,6 +47,19 @@ def main(arguments: list[str] | None = None) -> int:
     except KnowledgeError as error:
         print(error, file=sys.stderr)
         return 1
+    return 0
+
+
+def _rules(category: str, held_out: tuple[str, ...]) -> int:
+    from taxonomy.knowledge import compile_index, from_index
+    from taxonomy.report import table, told, worths
+
+    sources = read()
+    if category and category not in sources.folders:
+        raise KnowledgeError(
+            f"--category {category}: there is no such category; known are {', '.join(sources.folders)}"
+        )
+    print(table(*worths(from_index(compile_index(sources)), told(sources, held_out)), category))
     return 0
 
 
