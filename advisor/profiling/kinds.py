@@ -213,7 +213,7 @@ def _of_whole(values: Values, figures: Statistics, rows: int, present: int) -> d
     few = distinct <= MOST_STEPS and high <= 10
     if few and ("rating" in means or "share" in means):
         return {"ordinal": 0.85, "categorical": 0.08, "count": 0.07}
-    if distinct <= MOST_STEPS and high <= MOST_STEPS and "label" in means:  # classes that were numbered
+    if distinct <= MOST_STEPS and low <= 1 and high <= MOST_STEPS and "label" in means:  # classes that were numbered
         return {"categorical": 0.55, "ordinal": 0.38, "count": 0.07}
     if "count" in means or _counts_things(values.name):
         return {"count": 0.9, "ordinal": 0.05, "continuous": 0.05}

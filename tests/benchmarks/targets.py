@@ -73,7 +73,7 @@ def main() -> None:
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
     peers = {name: rule for name, (package, rule) in PEERS.items() if importlib.util.find_spec(package)}
-    right = {name: 0 for name in ("ours", *peers)}
+    right = dict.fromkeys(("ours", *peers), 0)
     count = 0
     print(f"{'right of ' + str(options.seeds * len(SIZES)):32s} {' '.join(f'{name:>13s}' for name in right)}")
     for target, (make, seen_right) in made.TARGETS.items():
