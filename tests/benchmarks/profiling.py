@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 ROOT = Path(__file__).parent.parent.parent
-OURS = "from advisor import profiling\nimport advisor.suspicion, models.kit.cells\ndo = lambda: profiling.profile(file)"
+OURS = "from advisor import profiling\nimport advisor.findings, models.kit.cells\ndo = lambda: profiling.profile(file)"
 PEER = (
     "def do():\n    frame = pl.read_csv(file)\n    frame.describe()\n"
     "    frame.select(pl.all().n_unique())\n    frame.null_count()"
