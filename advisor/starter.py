@@ -16,6 +16,7 @@ from advisor import profiling as profiles
 from advisor import table as user_tables
 from advisor.errors import InputRefused, UsageError
 from advisor.framing import Framing, plain
+from advisor.tabular import NOT_IN_TIME
 from models import catalog
 from models.catalog import Template
 from models.kit import columns, config, files, report, tables
@@ -29,6 +30,7 @@ CARRIED = {
     "tensor_core": ROOT.parent / "tensor_core",
 }
 PROBLEM_SCHEMA = 1
+NO_ML = "no_ml"
 MOST_NAMED = 5  # columns in one sentence of the README
 NOT_COPIED = ("__pycache__", "template.yaml", "output")  # nor what begins with a dot
 
@@ -95,12 +97,18 @@ def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target
         seen = profiles.profile(frame, description=framing.description, target=_named(target, framing, frame.columns))
         if not isinstance(seen.target, str):
             raise Refused("a starter learns one column, and none was found that says what to predict; name the target")
-        try:
-            columns.assign(frame, target=seen.target, task=template.category)  # type: ignore[arg-type]
-        except Refused as error:
-            hint = "" if target is not None else f" (no target was named, and {seen.target!r} seemed the likeliest)"
-            raise Refused(f"{error}{hint}") from None
-        config.write(template.folder / "config.yaml", new / "config.yaml", table=table_name, target=seen.target)
+        if template.category == NO_ML:
+            changes = _write_rule(new, framing, frame, seen.target)
+        else:
+            try:
+                columns.assign(frame, target=seen.target, task=template.category)  # type: ignore[arg-type]
+            except Refused as error:
+                hint = "" if target is not None else f" (no target was named, and {seen.target!r} seemed the likeliest)"
+                raise Refused(f"{error}{hint}") from None
+            changes = _split(framing, seen)
+        config.write(
+            template.folder / "config.yaml", new / "config.yaml", table=table_name, target=seen.target, **changes
+        )
         framing = framing._replace(card=framing.card._replace(target=seen.target), profile=seen)
     problem = {
         "schema": PROBLEM_SCHEMA,
@@ -114,6 +122,39 @@ def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target
     }
     (new / "problem.json").write_text(json.dumps(problem, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     (new / "README.md").write_text(_readme(framing, template, seen), encoding="utf-8")
+
+
+def _write_rule(new: Path, framing: Framing, frame: Any, target: str) -> dict[str, Any]:
+    """Write the rule that gives the target in this table, and return the settings that go with it."""
+    from advisor.proof import prove
+    from models.kit import rules
+
+    proof = framing.proof
+    if proof is None or proof.rule.target.name != target:
+        proof = prove(frame, target)
+    if proof is None:
+        raise Refused(f"no rule that is looked for gives {target!r} in this table; name another template or target")
+    rules.save(proof.rule, new / "rule.json")
+    return {"most_exceptions": proof.exceptions + proof.unanswered}
+
+
+def _split(framing: Framing, seen: profiles.Profile) -> dict[str, Any]:
+    """The settings of the split that the roles ask for, and the columns that were said to come too late."""
+    told = framing.profile
+    late = [
+        name
+        for finding in (told.findings if told is not None else ())
+        if finding.id == "target_leakage" and finding.because == NOT_IN_TIME
+        for name in finding.columns
+    ]
+    found: dict[str, Any] = {"leave_out": late} if late else {}
+    roles = {seen.target, *late}
+    if seen.query is not None and seen.query not in roles:
+        return {**found, "group": seen.query}
+    forecast = framing.subtask == "forecasting"
+    if seen.time is not None and seen.time not in roles and forecast:
+        return {**found, "time": seen.time}
+    return found
 
 
 def _named(target: str | None, framing: Framing, columns_there: list[str]) -> str | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 KNOWN, RULE = "known-in-time", "rule-known-in-time"  # ids of table questions
 IN_TIME, LATER = "known", "not_known"  # their answers
 COLUMN = ":"  # between the id of a question about one column and the column's name
+NOT_IN_TIME = "you said that it is not known in time"
 MOST_ABOUT_COLUMNS = 2
 ONE_BIT = 1.0  # what a yes or no about a column is worth, when nothing is known
 
@@ -108,13 +109,13 @@ def _answered(seen: Profile, proof: "Proof | None", *, in_time: set[str], later:
     cleared = in_time | (set(proof.columns) if proof is not None else set())
     leaking = tuple(name for name in seen.leaking if name not in cleared or name in later)
     leaking += tuple(sorted(later - set(leaking)))
-    findings = [each for each in seen.findings if each.id != "target_leakage" or set(each.columns) & set(leaking)]
-    told = {name for each in findings if each.id == "target_leakage" for name in each.columns}
-    findings += [
-        Finding("target_leakage", (name,), "", None, "you said that it is not known in time")
-        for name in leaking
-        if name not in told
+    findings = [
+        each
+        for each in seen.findings
+        if each.id != "target_leakage" or (set(each.columns) & set(leaking) and not set(each.columns) & later)
     ]
+    told = {name for each in findings if each.id == "target_leakage" for name in each.columns}
+    findings += [Finding("target_leakage", (name,), "", None, NOT_IN_TIME) for name in leaking if name not in told]
     return seen._replace(leaking=leaking, findings=tuple(findings))
 
 

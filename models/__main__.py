@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         each.add_argument("--json", action="store_true", help="as JSON")
 
     data = commands.add_parser("data", help="write a bundled data set as CSV")
-    data.add_argument("id", metavar="ID", help="breast_cancer, diabetes or wine")
+    data.add_argument("id", metavar="ID", help="breast_cancer, diabetes, postage or wine")
     data.add_argument("--to", type=Path, metavar="FILE", help="ID.csv in this folder when not given")
     data.add_argument("--force", action="store_true", help="replace a file that holds something else")
     data.set_defaults(run=_data)

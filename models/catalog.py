@@ -36,7 +36,7 @@ def templates(root: Path = ROOT) -> tuple[Template, ...]:
     """Returns all templates by category and declared order; raises `ConfigError` for a faulty template.yaml.
 
     >>> [template.id for template in templates()]
-    ['classification/softmax', 'regression/linear']
+    ['classification/softmax', 'no_ml/rule', 'regression/linear']
     """
     found = [_read(file, root) for file in sorted(root.glob(f"*/*/{MANIFEST}"))]
     return tuple(sorted(found, key=lambda template: (template.category, template.order, template.id)))

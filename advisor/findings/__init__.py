@@ -32,7 +32,9 @@ def look(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Prof
     >>> look(frame, profile(frame, target="returned")).leaking
     ('refund_issued',)
     """
-    found = [*leaks(frame, profile, description), *pitfalls(frame, profile)]
+    found = list(leaks(frame, profile, description))
+    profile = profile._replace(leaking=names_of(found))
+    found += pitfalls(frame, profile)
     kept: dict[tuple[str, tuple[str, ...]], Finding] = {}
     for finding in found:
         kept.setdefault((finding.id, finding.columns), finding)

@@ -45,9 +45,6 @@ _WEIGHTS = {
 }
 
 
-_OF_POWER = ("near perfect", "same order", "filled for one answer", "filled for one answer only")
-
-
 class Sign(NamedTuple):
     """One reason to suspect a column, or not to; `figure` is None where there is nothing to count."""
 
@@ -100,7 +97,7 @@ def suspected_by_name(frame: "pl.DataFrame", profile: Profile, description: str 
     found = []
     for column in profile.columns if profile.target_columns else ():
         if column.name not in profile.target_columns:
-            signs = [sign for sign in _signs(frame, profile, column, description) if sign.name not in _OF_POWER]
+            signs = [*_of_name(profile, column, description), *_of_dates(frame, profile, column)]
             if sum(sign.weight for sign in signs) >= SUSPECTED:
                 found.append(column.name)
     return tuple(found)

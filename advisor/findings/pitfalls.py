@@ -18,7 +18,7 @@ Test = Callable[["pl.DataFrame", Profile], Iterator[Finding]]
 
 FEW_ROWS = 50  # below it, a table may be an excerpt, and figures are rough
 SMALL_MINORITY = 0.2  # share of the rarest of the classes that matter
-SMALL_MINORITY_OF_FEW = 0.34  # the same where there are few rows
+SMALL_MINORITY_OF_FEW = 0.4  # the same where there are few rows
 MOST_CLASSES = 30
 FEWEST_OF_CLASS = 20  # rows, in a table of more than FEW_ROWS
 ROWS_PER_PARAMETER = 10
@@ -29,6 +29,7 @@ REPEATED = 1.05  # rows of a mean group
 LONG_TIME_DAYS = 540.0
 DRIFT = 0.3  # difference of two shares, or of means in standard deviations
 SMALL_CHANCE = 0.01
+MANY_GAPS = 0.2  # share of the rows
 NEAR_ZERO = 0.02  # share of noughts in the target
 DUPLICATES = 0.01  # share of the rows
 LEAKING_ORDER, VISIBLE_ORDER = 0.95, 0.3  # rank correlations of an id with the target
@@ -99,7 +100,9 @@ def _groups(frame: "pl.DataFrame", profile: Profile) -> Iterator[Finding]:
     from models.kit import cells
 
     targets = profile.target_columns
-    named = [name for name in (profile.query, profile.group, profile.item) if name is not None and name not in targets]
+    ids = [name for name in profile.ids if name not in targets]
+    roles = (profile.query, profile.group, profile.item, profile.source, *ids)
+    named = [name for name in roles if name is not None and name not in targets]
     for name in dict.fromkeys(named):
         if frame[name].dtype.is_nested():
             continue
@@ -113,15 +116,17 @@ def _groups(frame: "pl.DataFrame", profile: Profile) -> Iterator[Finding]:
 
 
 def _order(frame: "pl.DataFrame", profile: Profile) -> Iterator[Finding]:
-    if profile.time is None or (not profile.target_columns and profile.item is None):
+    dated = [each.name for each in profile.columns if each.kind == "time" and each.name not in profile.target_columns]
+    name = profile.time or next(iter(dated), None)
+    if name is None or (not profile.target_columns and profile.item is None):
         return
-    days = _days(frame, profile.time)
+    days = _days(frame, name)
     span = float(days.max() - days.min()) if days is not None and days.size else None
-    said = f"`{profile.time}` dates the rows" + (f", over {span:.0f} days" if span is not None else "")
-    yield Finding("temporal_split_needed", (profile.time,), "days from the first row to the last", span, said)
+    said = f"`{name}` dates the rows" + (f", over {span:.0f} days" if span is not None else "")
+    yield Finding("temporal_split_needed", (name,), "days from the first row to the last", span, said)
     if span is not None and span >= LONG_TIME_DAYS and frame.height < FEW_ROWS:
         said = f"the rows span {span / 365.25:.1f} years, in which much may have changed"
-        yield Finding("concept_drift", (profile.time,), "years from the first row to the last", span / 365.25, said)
+        yield Finding("concept_drift", (name,), "years from the first row to the last", span / 365.25, said)
 
 
 def _days(frame: "pl.DataFrame", name: str) -> Any:
@@ -251,6 +256,13 @@ def _gaps(frame: "pl.DataFrame", profile: Profile) -> Iterator[Finding]:
             yield Finding("censored_feedback", (column.name,), "share of rows without an answer", round(share, 4), said)
             continue
         gap = cells.texts(frame[column.name]).is_null()
+        share = column.missing / profile.rows
+        if profile.looked_at < FEW_ROWS and share >= MANY_GAPS and column.name not in profile.leaking:
+            said = f"`{column.name}` is missing in {share:.0%} of the rows, too few here to see whether by chance"
+            yield Finding(
+                "missing_not_at_random", (column.name,), "share of rows without a value", round(share, 4), said
+            )
+            continue
         if (found := _goes_with(gap, frame[targets[0]])) is not None and found[1] <= SMALL_CHANCE:
             said = f"whether `{column.name}` is missing goes with `{targets[0]}` ({found[0]:.2f} of a deviation)"
             yield Finding("missing_not_at_random", (column.name,), "difference in standard deviations", found[0], said)

@@ -24,6 +24,8 @@ LEAST_PROBABILITY = 0.02  # a kind less likely than this is not named
 TAG_DELIMITERS = (";", "|", ",", "/", "+")
 TAG_SHARE = 0.3  # of the cells hold a delimiter
 LONGEST_TAG = 3.0  # words of a mean tag
+FALLEN = 0.25  # rows of the largest of the counted numbers, as a share of the commonest
+LEAST_SKEW, SMALL = 0.8, 5  # of what is counted: many small numbers and a long tail
 CODE_SHARE = 0.9  # of the cells look like a code
 _MOST_CELLS = 2000  # whose form is looked at
 
@@ -194,7 +196,7 @@ def _of_whole(values: Values, figures: Statistics, rows: int, present: int) -> d
         return {"id": 0.9, "continuous": 0.1}
     if "money" in means:
         return {"money": 0.8, "continuous": 0.1, "count": 0.1}
-    if "share" in means and low >= 0 and high <= 100:
+    if "share" in means and low >= 0 and high <= 100 and not (distinct <= MOST_STEPS and high <= 10):
         return {"percent": 0.8, "continuous": 0.2}
     if "duration" in last and low >= 0:
         return {"duration": 0.7, "count": 0.2, "continuous": 0.1}
@@ -209,8 +211,10 @@ def _of_whole(values: Values, figures: Statistics, rows: int, present: int) -> d
             scores = {"ordinal": 0.5, "continuous": 0.4, "categorical": 0.1}
         return scores
     few = distinct <= MOST_STEPS and high <= 10
-    if few and ("rating" in means or means & {"label"}):
+    if few and ("rating" in means or "share" in means):
         return {"ordinal": 0.85, "categorical": 0.08, "count": 0.07}
+    if distinct <= MOST_STEPS and low <= 1 and high <= MOST_STEPS and "label" in means:  # classes that were numbered
+        return {"categorical": 0.55, "ordinal": 0.38, "count": 0.07}
     if "count" in means or _counts_things(values.name):
         return {"count": 0.9, "ordinal": 0.05, "continuous": 0.05}
     if few and "score" in last:
@@ -226,7 +230,7 @@ def _of_whole(values: Values, figures: Statistics, rows: int, present: int) -> d
         return {"count": 0.45, "ordinal": 0.4, "categorical": 0.15}
     if _same_width(low, high) and low >= 10_000 and distinct >= 0.5 * min(present, span) and dense < 0.9:
         return {"continuous": 0.35, "code": 0.35, "id": 0.3}
-    if low == 0 or (high <= 100 and dense > 0.5):
+    if low == 0 or (high <= 100 and dense > 0.5) or (low <= SMALL and (figures.skew or 0.0) >= LEAST_SKEW):
         return {"count": 0.65, "continuous": 0.3, "ordinal": 0.05}
     return {"continuous": 0.55, "count": 0.4, "code": 0.05}
 
@@ -255,7 +259,9 @@ def _falls(values: Values) -> bool:
     if values.numbers is None:
         return False
     counts = sorted(Counter(values.numbers.drop_nulls().to_list()).items())
-    return len(counts) > 2 and counts[0][1] >= counts[-1][1] and counts[1][1] > counts[-1][1]
+    return (
+        len(counts) > 2 and counts[-1][1] < FALLEN * max(times for _, times in counts) and counts[1][1] > counts[-1][1]
+    )
 
 
 def _same_width(low: float, high: float) -> bool:

@@ -102,8 +102,8 @@ def _sound(number: "nw.Expr", column: Values) -> "nw.Expr":
     if column.whole and not numbers:
         return number
     sound = number.abs() <= LARGEST_NUMBER  # which no NaN is
-    for sentinel in numbers:  # not is_in, for which Polars wants a list of the column's own type
-        sound = sound & (number != sentinel)
+    for number_meant in numbers:  # not is_in, for which Polars wants a list of the column's own type
+        sound = sound & (number != number_meant)
     return nw.when(sound).then(number)
 
 

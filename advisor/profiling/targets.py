@@ -2,7 +2,8 @@
 
 What the description asks for says most, then the name ("label", "churned"), then whether the values fit the task that
 the description sounds like, then the place: people put what they want to know last. Each reason that counts is told.
-The weights are chosen on the worked tables of tests/advisor/tables.
+The weights are chosen on the worked tables of tests/advisor/tables (by hand, then moved
+half way to a conditional logit over the reasons).
 """
 
 import math
@@ -41,7 +42,7 @@ _UNFIT: dict[str, float] = {
     "text": -7.0, "near_constant": -0.5, "code": -0.7, "sequence": -1.0,
 }  # fmt: skip
 _NAMED: dict[names.Meaning, tuple[float, str]] = {
-    "label": (2.0, "its name is that of an answer"),
+    "label": (2.6, "its name is that of an answer"),
     "happened": (1.7, "its name says what happened"),
     "rating": (1.5, "its name is that of a judgement"),
     "score": (0.7, "its name is that of a result"),
@@ -50,6 +51,7 @@ _NAMED: dict[names.Meaning, tuple[float, str]] = {
 _AGAINST: dict[names.Meaning, float] = {"setting": -1.0, "place": -0.8, "weight": -2.0, "position": -2.0, "split": -3.0}
 _ANYTHING: frozenset[names.Meaning] = frozenset({"id", "text", "item", "actor", "time", "flag", "setting", "place"})
 _FEEDBACK: frozenset[names.Meaning] = frozenset({"rating", "happened"})
+_FITS = 1.4  # weight of how well the values serve the task
 _LOUD = 1.3  # weight of what the description says
 _WRITTEN_KINDS = ("text", "sequence", "tags")
 Option = tuple[tuple[str, ...], float, dict[str, float]]  # columns, score, what the score is made of
@@ -171,9 +173,9 @@ def _score(
         value for meaning, value in _AGAINST.items() if meaning in last
     )
     if width > 1:
-        why["it stands last"] = 0.9 if place == width - 1 else 0.3 if place == width - 2 else 0.0
+        why["it stands last"] = 1.3 if place == width - 1 else 0.3 if place == width - 2 else 0.0
         why["it stands first"] = -0.5 if place == 0 else 0.0
-    fit = sum(p * _fit(column, category) for category, p in leaning.items() if category in _FIT)
+    fit = _FITS * sum(p * _fit(column, category) for category, p in leaning.items() if category in _FIT)
     why["its values fit the task"] = fit
     if heard.wanted == "amount" and column.kind in NUMBERS:
         why["the description asks how much"] = 1.5

@@ -27,11 +27,20 @@ class Between(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What every template is told; templates add their own."""
+class Project:
+    """What every program is told, be there anything to learn or not."""
 
     table: str
     target: str
+    seed: Annotated[int, Between(0, 2**32 - 1)]
+    threads: Annotated[int, Between(1, 1024)]
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Project):
+    """What every template that learns is told; templates add their own."""
+
     leave_out: tuple[str, ...]
     rare_level_rows: Annotated[int, Between(1, 1_000_000)]
     group: str | None
@@ -47,12 +56,9 @@ class Settings:
     batch_rows: Annotated[int, Between(1, 10_000_000)]
     patience: Annotated[int, Between(1, 1_000_000)]
     time_budget_seconds: Annotated[float, Between(0.1, 1e7)]
-    seed: Annotated[int, Between(0, 2**32 - 1)]
-    threads: Annotated[int, Between(1, 1024)]
-    output: str
 
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=Project)
 
 
 def read(path: str | Path, kind: type[S]) -> S:

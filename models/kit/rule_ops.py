@@ -39,6 +39,15 @@ def round_half_up(value: float, digits: int) -> float:
     )
 
 
+def round_half_even(value: float, digits: int) -> float:
+    """The number rounded as most programs do it, halves to the even neighbour, after it was scaled in binary.
+
+    >>> round_half_even(0.125, 2), round_half_even(0.375, 2)
+    (0.12, 0.38)
+    """
+    return round(value * 10.0**digits) / 10.0**digits
+
+
 def floor(value: float) -> float:
     """The whole number below, forgiving what binary floats lose.
 
@@ -167,9 +176,11 @@ OPS: dict[str, Op] = {
     ),
     "round_even": Op(
         "ni",
-        lambda value, digits: round(value, digits),
-        "round({0}, {1})",
-        "round(cast({0} as double precision), {1})",
+        round_half_even,
+        "round_half_even({0}, {1})",
+        "((floor({0} * power(10.0, {1}) + 0.5) - "
+        "CASE WHEN {0} * power(10.0, {1}) - floor({0} * power(10.0, {1})) = 0.5 "
+        "AND cast(floor({0} * power(10.0, {1})) AS bigint) % 2 = 0 THEN 1 ELSE 0 END) / power(10.0, {1}))",
     ),
     "days_between": Op(
         "dd",

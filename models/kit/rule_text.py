@@ -14,6 +14,7 @@ from models.kit.rules import Expression, Rule
 
 _HELPERS: dict[str, tuple[Any, ...]] = {
     "round": (rule_ops.round_half_up,),
+    "round_even": (rule_ops.round_half_even,),
     "floor": (rule_ops.floor,),
     "ceiling": (rule_ops.ceiling,),
     "months_between": (rule_ops.months_between,),

@@ -24,7 +24,7 @@ def names() -> tuple[str, ...]:
     """Returns the ids of the data sets.
 
     >>> names()
-    ('breast_cancer', 'diabetes', 'wine')
+    ('breast_cancer', 'diabetes', 'postage', 'wine')
     """
     return tuple(sorted(_SAMPLES))
 
@@ -85,4 +85,23 @@ def _frame(bunch: Any, target: str) -> pl.DataFrame:
     return frame.with_columns(pl.Series(target, labels))
 
 
-_SAMPLES: dict[str, Callable[[], Sample]] = {"breast_cancer": _breast_cancer, "diabetes": _diabetes, "wine": _wine}
+def _postage() -> Sample:
+    """Every zone with every weight in steps of 25 g: 1.20 and 0.35 for each started 50 g, twice that abroad."""
+    rows = [(zone, grams) for zone in ("home", "abroad") for grams in range(25, 3001, 25)]
+    fees = [round((1 if zone == "home" else 2) * (1.2 + 0.35 * -(-grams // 50)), 2) for zone, grams in rows]
+    frame = pl.DataFrame({"zone": [zone for zone, _ in rows], "grams": [grams for _, grams in rows], "fee": fees})
+    return Sample(
+        frame,
+        "fee",
+        "Postage of 240 parcels, computed from a price list",
+        "made for this project from an invented price list",
+        "Apache-2.0, as this project",
+    )
+
+
+_SAMPLES: dict[str, Callable[[], Sample]] = {
+    "breast_cancer": _breast_cancer,
+    "diabetes": _diabetes,
+    "postage": _postage,
+    "wine": _wine,
+}

@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from advisor.profiling import profile
-from advisor.suspicion import leaking
 
 ROWS = 40
 SENTENCE = "the pump made a strange noise again, number"
@@ -89,42 +88,6 @@ def test_text_is_a_target_where_the_description_asks_for_text() -> None:
 )
 def test_ids_by_name_and_by_value(name: str, values: Any, is_id: bool) -> None:
     assert profile(frame(x=NUMBERS, **{name: values}, y=YES)).ids == ((name,) if is_id else ())
-
-
-@pytest.mark.parametrize(
-    ("value", "target"),
-    [
-        ([100 * each for each in NUMBERS], NUMBERS),
-        ([-round(each, 1) for each in NUMBERS], NUMBERS),
-        ([f"{each:.2f} €" for each in NUMBERS], NUMBERS),
-        (["low" if each < 0 else "high" for each in NUMBERS], NUMBERS),
-        (["J" if each else "N" for each in YES], YES),
-        ([["won", "lost", "open"][row % 3] for row in range(ROWS)], [row % 3 == 0 for row in range(ROWS)]),
-        ([9.5 if each else None for each in YES], YES),
-        ([None if each else town for each, town in zip(YES, TOWN, strict=True)], YES),
-        ([each + row / 100 for row, each in enumerate(10 * YES)], YES),
-    ],
-    ids=["scaled", "rounded", "as text", "bands", "renamed", "finer", "filled", "empty", "threshold"],
-)
-def test_a_column_that_says_what_the_target_says_is_suspected(value: Any, target: Any) -> None:
-    assert leaking(frame(other=TOWN, value=value, answer=target, more=COUNTS), target="answer") == ("value",)
-
-
-@pytest.mark.parametrize("name", ["actual_arrival", "refundAmount", "closed at", "final_grade", "cause_of_death"])
-def test_a_name_that_tells_of_afterwards_is_suspected(name: str) -> None:
-    assert leaking(frame(**{name: NUMBERS}, y=YES), target="y") == (name,)
-
-
-def test_good_inputs_are_not_suspected() -> None:
-    strong = [each + 0.5 * other for each, other in zip(NUMBERS, chance.normal(size=ROWS), strict=True)]
-    gaps = [each if row % 3 else None for row, each in enumerate(COUNTS)]
-    table = frame(strong=strong, gaps=gaps, town=TOWN, yes=YES, day=DAYS, y=NUMBERS)
-    assert leaking(table, target="y") == ()
-    assert leaking(table, target="yes") == ()
-
-
-def test_few_rows_raise_no_suspicion_by_value() -> None:
-    assert leaking(frame(x=[1, 2, 3], y=[2, 4, 6]), target="y") == ()
 
 
 def test_time_is_the_first_date_that_is_known_beforehand() -> None:

@@ -172,3 +172,21 @@ def test_the_end_of_a_duration_is_an_event() -> None:
     )
     seen = profile(table, description="When will a pump fail?", leaning={"regression": 0.9})
     assert (seen.target, seen.event, seen.column("failed").kind) == ("hours_run", "failed", "censoring")
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "kinds"),
+    [
+        ("diabetes", "target", NUMBERS),
+        ("iris", "target", {"categorical"}),
+        ("wine", "target", {"categorical"}),
+        ("digits", "target", {"categorical"}),
+        ("breast_cancer", "target", {"binary"}),
+        ("linnerud", "Weight", NUMBERS),
+    ],
+)
+def test_targets_of_the_tables_that_scikit_learn_carries(name: str, target: str, kinds: set[str]) -> None:
+    pytest.importorskip("pandas")
+    datasets = pytest.importorskip("sklearn.datasets")
+    frame = getattr(datasets, f"load_{name}")(as_frame=True).frame
+    assert profile(frame).column(target).kind in kinds

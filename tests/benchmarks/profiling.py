@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 ROOT = Path(__file__).parent.parent.parent
-OURS = "from advisor import profiling\nimport advisor.suspicion, models.kit.cells\ndo = lambda: profiling.profile(file)"
+OURS = "from advisor import profiling\nimport advisor.findings, models.kit.cells\ndo = lambda: profiling.profile(file)"
 PEER = (
     "def do():\n    frame = pl.read_csv(file)\n    frame.describe()\n"
     "    frame.select(pl.all().n_unique())\n    frame.null_count()"
@@ -46,9 +46,7 @@ def write(file: Path, rows: int) -> None:
     columns["zip"] = [f"{code:05d}" for code in chance.integers(1000, 99_999, rows)]
     columns["user"] = [f"U{user:06d}" for user in chance.integers(0, 200_000, rows)]
     columns["price"] = chance.lognormal(3, 1, rows).round(2)
-    columns["text"] = chance.choice(
-        ["the pump is broken again", "please call me", "all is fine with me"], rows
-    )
+    columns["text"] = chance.choice(["the pump is broken again", "please call me", "all is fine with me"], rows)
     start = pl.datetime(2020, 1, 1)
     minutes = pl.datetime_range(start, start + pl.duration(minutes=rows - 1), interval="1m", eager=True)
     columns["t"] = minutes.dt.strftime("%Y-%m-%d %H:%M")

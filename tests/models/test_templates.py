@@ -22,7 +22,7 @@ from models import catalog
 from models.kit import config, program, samples
 
 ROOT = catalog.ROOT.parent
-TEMPLATES = [template.id for template in catalog.templates()]
+TEMPLATES = [template.id for template in catalog.templates() if template.category != "no_ml"]  # that one learns nothing
 RESULTS = {
     "MODEL_CARD.md", "contents.json", "learning_curve.png", "metrics.json", "model.json", "predictions.csv",
     "preprocess.json", "weights.safetensors",
