@@ -10,9 +10,10 @@ Decision. One module is one arrow, from frozen data to frozen data:
 Evidence adds up in log-odds, and the explanation is that sum, in the user's own words. The doors (cli.py, service/)
 are thin skins over api.py; an error knows its own status and exit code (errors.py).
 
-Consequences. Framing a text needs the standard library alone and starts in milliseconds; whatever is heavy (tables,
-training, the web) is imported by the function that needs it. Every number in an answer can be traced to a rule and to
-words of the user.
+Consequences. Where the rules are sure, framing a text needs the standard library alone and starts in milliseconds;
+where they are not, a small sentence encoder is loaded (ONNX Runtime, tokenizers and numpy; a third of a second, once).
+Whatever is heavy (tables, training, the web) is imported by the function that needs it. Every number in an answer can
+be traced to a rule, a clause or a worked case, and to words of the user.
 
 Alternatives. One classifier over the whole text (no reasons, no way to correct it), a conversation with a language
 model (not deterministic, not offline, no figures), a decision tree of questions (nobody reads their problem into

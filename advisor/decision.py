@@ -7,7 +7,6 @@ first; how sure they must be is fitted on held-out cases (posterior.Reckoning.su
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from advisor import encoder as encoders
 from advisor import posterior
 from advisor.evidence import Evidence
 from advisor.posterior import Posterior
@@ -54,10 +53,14 @@ def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True) 
     unsure = [
         place for place, found in enumerate(decisions) if max(found.posterior.probabilities.values()) < numbers.sure
     ]
-    reader = encoders.load() if encoder and unsure else None
+    if not encoder or not unsure:
+        return decisions
+    from advisor.encoder import load
+    from advisor.impression import from_impression
+
+    reader = load()
     if reader is None:
         return decisions
-    from advisor.impression import from_impression
 
     impressions = reader.read([said[place].text for place in unsure])
     for place, impression in zip(unsure, impressions, strict=True):

@@ -71,14 +71,22 @@ class _State:
         self.joins: dict[int, list[tuple[int, int, int]]] = {}
 
 
-class Walk(NamedTuple):
-    """What the automaton met in a text: states in which segments end, with their first and last word, by first word."""
+class Walk:
+    """What the automaton met in a text: states in which segments end, with their first and last word, by first word.
 
-    tokens: Tokens
-    states: list[tuple[_State, int, int]]
-    opened: set[int]  # gaps that open anywhere
-    eager: set[int]  # those of them that lead to other owners than conditions
-    closed: set[int]  # gaps behind which a segment stands somewhere
+    `opened` are the gaps that open anywhere, `eager` those of them that lead to other owners than conditions, `closed`
+    the gaps behind which a segment stands somewhere.
+    """
+
+    __slots__ = ("closed", "eager", "opened", "states", "tokens")
+
+    def __init__(self, tokens: Tokens, states: list[tuple[_State, int, int]]) -> None:
+        met = {state for state, _, _ in states}
+        self.tokens = tokens
+        self.states = states
+        self.opened = set[int]().union(*(state.opens for state in met))
+        self.eager = set[int]().union(*(state.eager for state in met))
+        self.closed = set[int]().union(*(state.joins for state in met))
 
 
 class Matcher:
@@ -124,12 +132,7 @@ class Matcher:
         """The one pass over a text that everything else reads from."""
         if len(self._states) > MOST_STATES:
             self._forget()
-        states = list(self._walks(tokens))
-        met = {state for state, _, _ in states}
-        opened, eager, closed = (
-            set[int]().union(*rows) for rows in ([s.opens for s in met], [s.eager for s in met], [s.joins for s in met])
-        )
-        return Walk(tokens, states, opened, eager, closed)
+        return Walk(tokens, list(self._walks(tokens)))
 
     def find(self, text: str, walk: Walk) -> list[Match]:
         """Every phrase that `text` holds, in the order of its words; at most three matches for an owner and sign.
