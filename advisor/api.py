@@ -90,7 +90,7 @@ def profile(table: Any, *, description: str = "", target: str | None = None) -> 
 
 
 def frame_many(texts: Iterable[str], *, encoder: bool = True) -> list[Framing]:
-    """The framing of each text, in order; quicker than one call a text, for the encoder reads many together.
+    """The framing of each text, in order; each is the same as `frame` alone would give.
 
     >>> [f.category for f in frame_many(["How many hours will it take?", "hello"])]
     ['regression', None]

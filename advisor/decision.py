@@ -33,7 +33,7 @@ class Decision(NamedTuple):
 
 
 def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True) -> list[Decision]:
-    """The decision about each description, in order; those that need the encoder are read together.
+    """The decision about each description, in order.
 
     Args:
         knowledge: the compiled knowledge base.

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "encoder.onnx")
 LONGEST = 256  # tokens that are read; of a longer text the beginning and the end
 NEIGHBOURS = 8  # nearest cases that are handed on
-TEXTS_AT_ONCE = 16  # in one batch of texts of similar length
 
 
 class Neighbour(NamedTuple):
@@ -74,31 +73,23 @@ class Encoder:
         self.hash = facts["hash"]
 
     def read(self, texts: Sequence[str]) -> list[Impression]:
-        """What the encoder makes of each text, in order; texts of similar length are read together."""
-        encodings = self._tokenizer.encode_batch(list(texts))
-        order = sorted(range(len(texts)), key=lambda place: len(encodings[place].ids))
-        found: dict[int, Impression] = {}
-        for begin in range(0, len(order), TEXTS_AT_ONCE):
-            places = order[begin : begin + TEXTS_AT_ONCE]
-            read = self._read([encodings[place] for place in places])
-            found.update(zip(places, read, strict=True))
-        return [found[place] for place in range(len(texts))]
+        """What the encoder makes of each text, in order.
 
-    def _read(self, encodings: Sequence[Any]) -> list[Impression]:
+        Each is read by itself: side by side they would share the scale by which numbers become bytes, and a text would
+        read a little differently in other company. It would not be faster either.
+        """
         import numpy as np
 
-        kept = [_clipped(len(encoding.ids)) for encoding in encodings]
-        longest = max(len(places) for places in kept)
-        ids = np.zeros((len(kept), longest), np.int64)
-        mask = np.zeros((len(kept), longest), np.int32)
-        for row, (encoding, places) in enumerate(zip(encodings, kept, strict=True)):
-            ids[row, : len(places)] = np.asarray(encoding.ids)[places]
-            mask[row, : len(places)] = 1
-        outputs = self._session.run(["category", "subtask", "tokens", "similarity"], {"ids": ids, "mask": mask})
-        return [
-            self._impression([encoding.offsets[place] for place in places], *rows)
-            for encoding, places, *rows in zip(encodings, kept, *outputs, strict=True)
-        ]
+        found = []
+        for encoding in self._tokenizer.encode_batch(list(texts)):
+            places = _clipped(len(encoding.ids))
+            ids = np.array([encoding.ids], np.int64)[:, places]
+            inputs = {"ids": ids, "mask": np.ones(ids.shape, np.int32)}
+            outputs = self._session.run(["category", "subtask", "tokens", "similarity"], inputs)
+            found.append(
+                self._impression([encoding.offsets[place] for place in places], *(rows[0] for rows in outputs))
+            )
+        return found
 
     def _impression(
         self,

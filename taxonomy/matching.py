@@ -121,6 +121,7 @@ class Matcher:
         self._forms: dict[int, dict[bytes, int]] = {}
         self._choices: dict[int, frozenset[int]] = {}
         self._nodes: dict[int, dict[int, int]] = {}
+        self._owned: dict[int, list[str]] = {}
         self._number = self._kind(NUMBER)
         self._forget()
 
@@ -251,7 +252,9 @@ class Matcher:
         return zip(numbers, numbers, numbers, numbers, strict=True)
 
     def _owners_of(self, after: int) -> list[str]:
-        return [self._owners[number] for number in self._accept[after]]
+        if after not in self._owned:
+            self._owned[after] = [self._owners[number] for number in self._accept[after]]
+        return self._owned[after]
 
     def _join(self, walk: Walk, wanted: frozenset[str] | None, gaps: frozenset[int]) -> dict[str, list[_Found]]:
         """Complete matches of each owner, whatever stands before them: segments joined over their gaps.

@@ -202,3 +202,15 @@ def test_a_unit_comes_from_a_rule_that_speaks_for_the_category():
     posterior = weigh(from_reading(knowledge, reading), list(knowledge.categories))
     framing = build(SURGERY, knowledge, reading._replace(fired=(*against, *reading.fired)), Decision(posterior, None))
     assert framing.card.unit == "hours"
+
+
+TEXTS = ["Put these into piles that look alike.", SURGERY, "hello", "We have till receipts of ten years and the weather."]
+
+
+def test_many_are_framed_as_each_alone_to_the_last_digit():
+    assert advisor.frame_many(TEXTS) == [advisor.frame(text) for text in TEXTS]
+
+
+def test_without_the_encoder_only_rules_are_quoted():
+    framing = advisor.frame(SURGERY, encoder=False)
+    assert {piece.rule for piece in framing.evidence} <= set(load().rules)
