@@ -14,7 +14,19 @@ MAY_IMPORT = {
     "models": {"models", "tensor_core"},
     "tensor_core": {"tensor_core"},
 }
-HEAVY = ["torch", "sklearn", "scipy", "pandas", "polars", "narwhals", "matplotlib", "pydantic", "fastapi", "yaml", "onnx"]
+HEAVY = [
+    "torch",
+    "sklearn",
+    "scipy",
+    "pandas",
+    "polars",
+    "narwhals",
+    "matplotlib",
+    "pydantic",
+    "fastapi",
+    "yaml",
+    "onnx",
+]
 ENCODER = ["numpy", "onnxruntime", "tokenizers"]  # only where the rules are not sure
 SURE = "What other books should we suggest to each reader from what they borrowed before?"
 

@@ -135,7 +135,7 @@ def _bar(total: int | None, unit: str) -> Any:
 
 
 def _lbfgs(net: tc.nn.Module, objective: Objective, watch: Watch) -> Run:
-    from scipy.optimize import OptimizeResult, minimize  # type: ignore[import-untyped]
+    from scipy.optimize import OptimizeResult, minimize
 
     net.eval()  # its line search needs the same loss twice, so there is no dropout
     parameters = list(net.parameters())

@@ -204,7 +204,7 @@ def test_a_unit_comes_from_a_rule_that_speaks_for_the_category():
     assert framing.card.unit == "hours"
 
 
-TEXTS = ["Put these into piles that look alike.", SURGERY, "hello", "We have till receipts of ten years and the weather."]
+TEXTS = ["Put these into piles that look alike.", SURGERY, "hello", "We have ten years of receipts."]
 
 
 def test_many_are_framed_as_each_alone_to_the_last_digit():
