@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1  # of to_dict()
 MOST_ALTERNATIVES = 3
+TELLING = 0.3  # log-odds that a piece of evidence must add to be worth a word
 LEAST_PROBABILITY = 0.02  # an alternative less likely than this is not worth the user's time
 _FROM_SUBTASK = ("metric", "loss", "split", "baseline", "data_needed")
 
@@ -247,7 +248,7 @@ def _card_pitfall(pitfall: Pitfall, quote: str) -> CardPitfall:
 
 def _alternatives(knowledge: Knowledge, posterior: Posterior) -> tuple[Alternative, ...]:
     """The likeliest other categories for which something speaks; among the rest there is nothing to choose."""
-    spoken_for = {piece.category for piece in posterior.evidence if piece.weight > 0} - {posterior.category}
+    spoken_for = {piece.category for piece in posterior.evidence if piece.weight >= TELLING} - {posterior.category}
     neighbours = knowledge.categories[posterior.category].neighbours if posterior.category else {}
     likely = sorted(spoken_for, key=lambda name: (-posterior.probabilities[name], name))[:MOST_ALTERNATIVES]
     return tuple(

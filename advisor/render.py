@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from advisor.framing import Card, CardPitfall, Framing
+from advisor.framing import TELLING, Card, CardPitfall, Framing
 from advisor.questions import Asked
 from taxonomy.knowledge import load
 
@@ -109,7 +109,9 @@ def _inert(text: str) -> str:
 def _reasons(framing: Framing) -> list[str]:
     """The sentences that explain the answer, strongest first, each once."""
     wanted = framing.category
-    reasons = (piece.because for piece in framing.evidence if piece.weight > 0 and wanted in (None, piece.category))
+    reasons = (
+        piece.because for piece in framing.evidence if piece.weight >= TELLING and wanted in (None, piece.category)
+    )
     return list(dict.fromkeys(reasons))[:MOST_REASONS]
 
 
@@ -192,7 +194,7 @@ def terminal(framing: Framing, *, width: int, bold: Style = str, dim: Style = st
         ("Pitfalls", _list([*pitfalls, f"Look out for these, too: {too}."] if too else pitfalls, width)),
     ]
     if framing.category is None:
-        sections.insert(2, ("Questions that would decide it", _questions(_asked(framing), width)))
+        sections.insert(0, ("Questions that would decide it", _questions(_asked(framing), width)))
     else:
         sections.append(("The question that could change this", _questions(_asked(framing), width)))
     sections.append(("Alternatives", _list(_alternatives(framing), width)))
@@ -205,7 +207,7 @@ def terminal(framing: Framing, *, width: int, bold: Style = str, dim: Style = st
 
 def _bars(framing: Framing, width: int, dim: Style) -> list[str]:
     """The likeliest category and those above an even share; none where nothing speaks for any."""
-    if not framing.evidence:
+    if not any(piece.weight >= TELLING for piece in framing.evidence):
         return []
     likely = sorted(framing.probabilities.items(), key=lambda item: -item[1])
     shown = {_title(name): p for rank, (name, p) in enumerate(likely) if rank == 0 or p > 1 / len(likely)}

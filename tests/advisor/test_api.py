@@ -1,6 +1,7 @@
 """Framings: what comes back, in every form."""
 
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,7 +10,8 @@ import advisor
 from advisor.decision import Decision
 from advisor.errors import UsageError
 from advisor.evidence import from_reading
-from advisor.framing import build
+from advisor.framing import TELLING, build
+from advisor.impression import CASE, CLAUSE, WHOLE
 from advisor.posterior import weigh
 from taxonomy.knowledge import load
 from taxonomy.reading import read_text
@@ -69,11 +71,15 @@ def test_the_evidence_is_the_trace():
     framing = advisor.frame(text)
     assert framing.evidence
     for piece in framing.evidence:
-        assert text[piece.start : piece.end] == piece.quote
-        assert piece.rule in load().rules
         assert piece.reference
-        if piece.source == "text":
-            assert piece.quote in piece.because
+        assert piece.quote in piece.because
+        assert piece.rule in load().rules or piece.rule in (WHOLE, CLAUSE, CASE)
+        if piece.start is not None:
+            assert text[piece.start : piece.end] == piece.quote
+    for category, p in framing.probabilities.items():
+        added = sum(piece.weight for piece in framing.evidence if piece.category == category and piece.subtask is None)
+        first = sum(piece.weight for piece in framing.evidence if piece.category == "no_ml" and piece.subtask is None)
+        assert math.log(p / framing.probabilities["no_ml"]) == pytest.approx(added - first, abs=1e-6)
     weights = [abs(piece.weight) for piece in framing.evidence]
     assert weights == sorted(weights, reverse=True)
 
@@ -84,7 +90,8 @@ def test_hello_is_undecided_with_questions():
     assert framing.subtask is None
     assert framing.undecided
     assert 1 <= len(framing.questions) <= 3
-    assert framing.evidence == ()
+    assert max(piece.weight for piece in framing.evidence) < TELLING
+    assert framing.alternatives == ()
     for question in framing.questions:
         assert question.default in question.answers
         assert question.text
@@ -101,8 +108,11 @@ def test_answers_decide():
             for category, strength in meaning.points_to.items():
                 rises = answered.probabilities[category] > 1 / 9
                 assert rises or strength == "against" or len(meaning.points_to) > 1
-            assert {piece.source for piece in answered.evidence} <= {"answer"}
-            assert bool(answered.evidence) == bool(meaning.points_to or meaning.subtasks)
+            told = {piece.source for piece in answered.evidence if piece.weight >= TELLING}
+            assert told <= {"answer"}
+            assert any(piece.source == "answer" for piece in answered.evidence) == bool(
+                meaning.points_to or meaning.subtasks
+            )
 
 
 @pytest.mark.parametrize(
