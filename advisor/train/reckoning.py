@@ -18,7 +18,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 PRECISION = 0.985  # of the rules alone, where they decide alone: the promise is 0.98
 LEAST_SURE = 100  # cases above the limit that must show it
-COST_OF_ASKING = 0.005  # share of the held-out cases whose right answer may be lost by asking when unsure
+COST_OF_ASKING = 0.002  # share of the held-out cases whose right answer may be lost by asking when unsure
 
 
 class Table(NamedTuple):
