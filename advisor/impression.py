@@ -96,15 +96,22 @@ def clauses(text: str, tokens: Tokens) -> list[tuple[int, int]]:
     >>> [text[start:end] for start, end in clauses(text, tokenize(text))]
     ['We have photos, no labels', 'Which ones look alike']
     """
-    found: list[tuple[int, int, int]] = []  # start, end, words
-    for start, end, clause, before in zip(
-        tokens.starts, tokens.ends, tokens.clauses, (None, *tokens.clauses), strict=False
-    ):
-        if clause == before or (found and found[-1][2] < SHORTEST_CLAUSE):
-            found[-1] = (found[-1][0], end, found[-1][2] + 1)
+    spans: list[list[int]] = []  # start, end, words, sentence, by clause
+    at = None
+    for start, end, clause, sentence in zip(tokens.starts, tokens.ends, tokens.clauses, tokens.sentences, strict=True):
+        if clause == at:
+            spans[-1][1:3] = end, spans[-1][2] + 1
         else:
-            found.append((start, end, 1))
+            spans.append([start, end, 1, sentence])
+        at = clause
+    found: list[list[int]] = []
+    for start, end, words, sentence in spans:
+        short = words < SHORTEST_CLAUSE
+        if found and (found[-1][2] < SHORTEST_CLAUSE or (short and found[-1][3] == sentence)):
+            found[-1][1:3] = end, found[-1][2] + words
+        else:
+            found.append([start, end, words, sentence])
     if len(found) > 1 and found[-1][2] < SHORTEST_CLAUSE:
-        start, _, words = found[-2]
-        found[-2:] = [(start, found[-1][1], words + found[-1][2])]
-    return [(start, end) for start, end, _ in found]
+        last = found.pop()
+        found[-1][1] = last[1]
+    return [(start, end) for start, end, _, _ in found]

@@ -14,7 +14,7 @@ def headings(text):
 
 
 def test_a_decided_task_shows_the_card_before_the_question():
-    assert headings("How much will it cost?")[1:6] == [
+    assert headings("Which of these messages are spam?")[1:6] == [
         "Why",
         "How likely",
         "Framing card",
