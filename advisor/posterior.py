@@ -4,9 +4,10 @@ Each piece of evidence adds to the log-odds of its category (Good, 1950, Probabi
 weight of a rule is fitted to the worked cases, with its word as the prior (`python -m advisor.train`), so that rules
 that say the same thing twice share their weight. An answer of the user and a fact of the table have only their word.
 
-Two ways of reckoning. Rules alone, where they are sure: their probabilities are calibrated, and above `Reckoning.sure`
-they were right in at least 98 of 100 held-out cases. Otherwise the encoder's impression is added, with scales for the
-three sources that were fitted on held-out cases, too.
+Two ways of reckoning. Rules alone, where they are sure: above `Reckoning.sure` they were right in at least 98 of 100
+worked cases, each judged by weights that had not seen its batch. Otherwise the encoder's impression is added, with
+scales for the three sources that were fitted on held-out batches. What an answer counts was set by hand: a strong one
+outweighs everything that phrases usually add up to.
 """
 
 import math
