@@ -6,14 +6,18 @@ tests/benchmarks/framing.py measures the effect are none of these.
 """
 
 import random
+from functools import cache
+from pathlib import Path
 
-OPENED = 0.25  # share of the texts that get a sentence before them
-CLOSED = 0.2  # behind them
-SLIPPED = 0.3  # that get slips
+OPENED = 0.4  # share of the texts that get a sentence before them
+TWICE = 0.25  # share of those that get a second one
+CLOSED = 0.3  # share of the texts that get one behind them
+SLIPPED = 0.4  # that get slips
 MOST_SLIPS = 2
 SHORTEST_SLIP = 5  # letters of a word that can hold one
 
-BEFORE = """\
+ASIDES = Path(__file__).with_name("asides.txt")  # sentences that anybody might say, and that say nothing
+GREETINGS = """\
 Hi all.
 Hi there, quick one.
 Good morning from Leeds.
@@ -111,10 +115,19 @@ def vary(text: str, draw: random.Random) -> str:
             british, american = pair
             text = text.replace(british, american) if british in text else text.replace(american, british)
     if draw.random() < OPENED:
-        text = f"{draw.choice(BEFORE)} {text}"
+        text = f"{draw.choice(_before())} {text}"
+        if draw.random() < TWICE:
+            text = f"{draw.choice(GREETINGS)} {text}"
     if draw.random() < CLOSED:
         text = f"{text} {draw.choice(BEHIND)}"
     return text
+
+
+@cache
+def _before() -> list[str]:
+    """Half of the draws greet or explain themselves, half tell something that does not matter."""
+    asides = ASIDES.read_text(encoding="utf-8").splitlines()
+    return GREETINGS * round(len(asides) / len(GREETINGS)) + asides
 
 
 def slip(text: str, draw: random.Random) -> str:
