@@ -41,7 +41,7 @@ SEEDS = [
     ("Group these users into those with similar behaviour; nobody has labelled them.", "unsupervised", "clustering"),
     ("Make synthetic images that look like real ones.", "unsupervised", "generative"),
     ("Convert Celsius to Fahrenheit with the known formula.", "no_ml", "formula"),
-    ("Plan the shortest route through all our delivery stops.", "other", "optimisation"),
+    ("Plan the shortest route through all our delivery stops.", "other", "optimization"),
 ]
 
 

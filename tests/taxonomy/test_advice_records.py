@@ -16,11 +16,14 @@ SLOTS = {
 STEPS = [  # pipelines that whoever frames compound problems expects
     ("unsupervised/embedding", "ranking/search"),
     ("unsupervised/clustering", "no_ml/rule", "classification/multiclass"),
-    ("regression/forecasting", "other/optimisation"),
+    ("regression/forecasting", "other/optimization"),
     ("seq2seq/sequence_labeling", "ranking/matching"),
     ("seq2seq/asr", "seq2seq/summarization"),
 ]
-GATES = {"no_ml/formula", "no_ml/rule", "no_ml/query", "other/causal_effect", "other/optimisation", "other/control"}
+GATES = {
+    "no_ml/formula", "no_ml/rule", "no_ml/sql", "other/causal_effect", "other/optimization", "other/scheduling",
+    "other/control", "other/reinforcement_learning",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

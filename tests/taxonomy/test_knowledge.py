@@ -22,8 +22,8 @@ SUBTASKS = {
     "seq2seq": "sequence_labeling parsing asr tts translation summarization text_generation transduction",
     "unsupervised": "clustering dimensionality_reduction embedding topic_modeling anomaly_detection causal_discovery "
     "generative density",
-    "no_ml": "formula lookup rule query algorithm",
-    "other": "control optimisation causal_effect data_engineering",
+    "no_ml": "formula lookup rule sql algorithm",
+    "other": "control reinforcement_learning optimization scheduling causal_effect data_engineering",
 }
 FEWEST_RULES = 12
 

@@ -58,7 +58,7 @@ def test_whole_batches_are_held_out():
 
 
 def test_cross_fitting_never_uses_the_own_batch():
-    texts = [("How many loaves?", "regression", "count", "a"), ("How many loaves today?", "no_ml", "query", "b")]
+    texts = [("How many loaves?", "regression", "count", "a"), ("How many loaves today?", "no_ml", "sql", "b")]
     items = [item(text, category, subtask, batch=batch) for text, category, subtask, batch in texts for _ in range(30)]
     logits, wanted = rules.cross_fitted(load(), items)
     assert logits.shape == wanted.shape == (60, 9)
