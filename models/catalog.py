@@ -1,4 +1,12 @@
-"""The catalog: which templates there are. A template is a folder with a template.yaml; its id is its place."""
+"""The catalog: which templates there are. A template is a folder with a template.yaml; its id is its place.
+
+A template.yaml may say under `runs` what the benchmark trains, and what must be reached there (with the metric's own
+direction), in how many seconds; the first run is that of config.yaml where `data` is `bundled`:
+
+    runs:
+      - {data: bundled, reach: [r2 0.45]}
+      - {data: california, reach: [rmse 0.435], seconds: 30, set: {target: MedHouseVal, model: mlp}}
+"""
 
 from functools import cache
 from pathlib import Path
@@ -10,6 +18,18 @@ from models.kit.errors import ConfigError, did_you_mean
 
 ROOT = Path(__file__).parent
 MANIFEST = "template.yaml"
+
+
+class Run(NamedTuple):
+    """A training that the benchmark measures: data (`bundled`, or the id of a data set that is fetched), and changes.
+
+    `reach` names metrics with what they must reach, as `("rmse 0.435",)`; `seconds` is what ours may take.
+    """
+
+    data: str = "bundled"
+    reach: tuple[str, ...] = ()
+    seconds: float | None = None
+    changes: tuple[tuple[str, str], ...] = ()
 
 
 class Template(NamedTuple):
@@ -24,10 +44,11 @@ class Template(NamedTuple):
     peer: str
     order: int
     folder: Path
+    runs: tuple[Run, ...] = (Run(),)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what the listing shows, as plain data."""
-        shown = {name: value for name, value in self._asdict().items() if name not in ("order", "folder")}
+        shown = {name: value for name, value in self._asdict().items() if name not in ("order", "folder", "runs")}
         return shown | {"subtasks": list(self.subtasks)}
 
 
@@ -68,6 +89,8 @@ def choose(category: str, subtask: str | None) -> Template | None:
 
 
 _WRITTEN = ("title", "subtasks", "data", "metric", "peer", "order")  # the rest of a template is its place
+_OPTIONAL = ("runs",)
+_OF_RUN = ("data", "reach", "seconds", "set")
 
 
 def _read(file: Path, root: Path) -> Template:
@@ -81,9 +104,9 @@ def _read(file: Path, root: Path) -> Template:
     values: dict[str, Any] = {}
     for key, value in node.value:
         where = f"{file}:{key.start_mark.line + 1}: {key.value}"
-        if key.value not in _WRITTEN:
-            raise ConfigError(f"{where}: there is no such field{did_you_mean(key.value, _WRITTEN)}")
-        values[key.value] = _field(key.value, value, where)
+        if key.value not in (*_WRITTEN, *_OPTIONAL):
+            raise ConfigError(f"{where}: there is no such field{did_you_mean(key.value, (*_WRITTEN, *_OPTIONAL))}")
+        values[key.value] = _runs(value, where) if key.value == "runs" else _field(key.value, value, where)
     if absent := [name for name in _WRITTEN if name not in values]:
         raise ConfigError(f"{file}: the field {absent[0]!r} is missing")
     identifier = file.parent.relative_to(root).as_posix()
@@ -105,3 +128,35 @@ def _field(name: str, node: yaml.Node, where: str) -> Any:
     if kind is int and not node.value.isdecimal():
         raise ConfigError(f"{where}: should be a whole number, not {node.value!r}")
     return kind(node.value)
+
+
+def _runs(node: yaml.Node, where: str) -> tuple[Run, ...]:
+    if not isinstance(node, yaml.SequenceNode) or not node.value:
+        raise ConfigError(f"{where}: should be a list of runs, as - {{data: bundled, reach: [r2 0.4]}}")
+    return tuple(_run(each, where) for each in node.value)
+
+
+def _run(node: yaml.Node, where: str) -> Run:
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{where}: should be a list of runs, as - {{data: bundled, reach: [r2 0.4]}}")
+    given = {key.value: value for key, value in node.value}
+    for name in given:
+        if name not in _OF_RUN:
+            raise ConfigError(f"{where}: a run has no field {name!r}{did_you_mean(name, _OF_RUN)}")
+    try:
+        reach = tuple(each.value for each in given["reach"].value) if "reach" in given else ()
+        for each in reach:
+            _, value = each.split(" ")
+            float(value)
+        seconds = float(given["seconds"].value) if "seconds" in given else None
+        changes = tuple((key.value, _plain(value)) for key, value in given["set"].value) if "set" in given else ()
+    except (TypeError, ValueError, AttributeError):
+        raise ConfigError(
+            f"{where}: a run has reach: [METRIC NUMBER, …], seconds: NUMBER, set: {{NAME: VALUE}}"
+        ) from None
+    return Run(given["data"].value if "data" in given else "bundled", reach, seconds, changes)
+
+
+def _plain(node: yaml.Node) -> str:
+    """Returns a value as it may stand in a config.yaml, in one line."""
+    return str(yaml.serialize(node, width=float("inf"))).removesuffix("...\n").strip()

@@ -28,25 +28,39 @@ class Between(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """What every program is told, be there anything to learn or not."""
+    """What every program is told, be there anything to learn or not; `metric` decides the verdict."""
 
     table: str
-    target: str
+    metric: str
     seed: Annotated[int, Between(0, 2**32 - 1)]
     threads: Annotated[int, Between(1, 1024)]
     output: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(Project):
-    """What every template that learns is told; templates add their own."""
+class Learning(Project):
+    """What every template that learns is told."""
 
+    time_budget_seconds: Annotated[float, Between(0.1, 1e7)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled(Learning):
+    """What a template is told that learns one column of a table whose rows are split at random, by group or by time."""
+
+    target: str
     leave_out: tuple[str, ...]
-    rare_level_rows: Annotated[int, Between(1, 1_000_000)]
     group: str | None
     time: str | None
     test_share: Annotated[float, Between(0.05, 0.5)]
     validation_share: Annotated[float, Between(0.05, 0.5)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Labelled):
+    """What a template is told that turns the columns of a table into numbers, for a linear model or a network."""
+
+    rare_level_rows: Annotated[int, Between(1, 1_000_000)]
     model: Literal["linear", "mlp"]
     hidden: tuple[Annotated[int, Between(1, 65_536)], ...]
     dropout: Annotated[float, Between(0, 0.95)]
@@ -55,14 +69,15 @@ class Settings(Project):
     epochs: Annotated[int, Between(1, 1_000_000)]
     batch_rows: Annotated[int, Between(1, 10_000_000)]
     patience: Annotated[int, Between(1, 1_000_000)]
-    time_budget_seconds: Annotated[float, Between(0.1, 1e7)]
 
 
 S = TypeVar("S", bound=Project)
 
 
-def read(path: str | Path, kind: type[S]) -> S:
+def read(path: str | Path, kind: type[S], *, changes: Mapping[str, str] | None = None) -> S:
     """Returns the settings of a file; raises `ConfigError` that begins with file and line.
+
+    `changes` are written as in the file, by name, and take the place of what stands there.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "config.yaml"
@@ -80,9 +95,15 @@ def read(path: str | Path, kind: type[S]) -> S:
     for name, (line, _) in pairs.items():
         if name not in names:
             raise ConfigError(f"{path}:{line}: {name}: there is no such setting{did_you_mean(name, names)}")
+    for name, text in (changes or {}).items():
+        if name not in names:
+            raise ConfigError(f"--set {name}={text}: there is no such setting{did_you_mean(name, names)}")
+        pairs[name] = 0, _pairs(f"{name}: {text}\n", Path("--set"))[name][1]
     if absent := [name for name in names if name not in pairs]:
         raise ConfigError(f"{path}: the setting {absent[0]!r} is missing; add a line `{absent[0]}: …`")
-    return kind(**{name: _value(pairs[name][1], hints[name], f"{path}:{pairs[name][0]}: {name}") for name in names})
+    places = {name: f"{path}:{pairs[name][0]}: {name}" for name in names}
+    places |= {name: f"--set {name}={text}" for name, text in (changes or {}).items()}
+    return kind(**{name: _value(pairs[name][1], hints[name], places[name]) for name in names})
 
 
 def write(source: str | Path, destination: str | Path, **changes: object) -> None:
@@ -108,7 +129,7 @@ def write(source: str | Path, destination: str | Path, **changes: object) -> Non
             raise ConfigError(f"{source}:{line}: {name}: write the value in one line, as [a, b]")
         start, end = node.start_mark.index, node.end_mark.index
         space = " " if start == end else ""
-        text = text[:start] + space + _written(changes[name]) + text[end:]
+        text = text[:start] + space + written(changes[name]) + text[end:]
     files.write(destination, text)
 
 
@@ -183,7 +204,7 @@ def _number(text: str, kind: type[int] | type[float], where: str) -> float:
     return value
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
     """Returns the value as YAML that reads back as the same value, whatever a text holds."""
     if value is None:
         return "null"
@@ -195,7 +216,7 @@ def _written(value: object) -> str:
         quoted = json.dumps(value, ensure_ascii=False)
         return "".join(character if _printable(character) else _escaped(character) for character in quoted)
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_written(each) for each in value)}]"
+        return f"[{', '.join(written(each) for each in value)}]"
     if isinstance(value, Mapping):
         raise ConfigError("a setting holds one value or a list, not a mapping")
     raise ConfigError(f"a setting cannot hold a {type(value).__name__}")

@@ -1,34 +1,26 @@
-"""The data set of a run: the rows that have a target, the roles of their columns, and the hash of what was read."""
+"""The data of a run that learns one column of a table: the rows that have a target, and the roles of the columns."""
 
 import hashlib
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from models.kit import cells, columns, samples, tables
-from models.kit.config import Settings
+from models.kit import cache, cells, columns, samples, tables
+from models.kit.config import Labelled
+from models.kit.task import Data
 
 FEWEST_OF_CLASS = 5  # rows that a class keeps when only some rows of a table are used
 
 
-class Dataset(NamedTuple):
-    """The rows with a target; `numbers` counts rows in the table as it was read, from 1."""
-
-    name: str
-    frame: pl.DataFrame
-    numbers: npt.NDArray[np.int64]
-    roles: columns.Roles
-    sha256: str
-    decisions: tuple[str, ...]
-
-
 def load(
-    settings: Settings, *, folder: Path, task: Literal["regression", "classification"], most_rows: int | None = None
-) -> Dataset:
-    """Returns the data set that the settings name, `table` being relative to `folder`; raises `TableError`.
+    settings: Labelled, *, folder: Path, task: Literal["regression", "classification"], most_rows: int | None = None
+) -> Data[pl.DataFrame]:
+    """Returns the rows that have a target, and as `about` the roles of the columns; raises `TableError`.
+
+    `table` of the settings is relative to `folder`.
 
     With `most_rows`, that many rows are drawn at random (by the seed), and some of each class beyond them.
     """
@@ -49,8 +41,13 @@ def load(
         leave_out=settings.leave_out,
     )
     known = columns.target_values(frame, roles.target).is_not_null()
-    return Dataset(
-        settings.table, frame.filter(known), numbers[known.to_numpy()], roles, source.sha256, (*notes, *roles.decisions)
+    return Data(
+        settings.table,
+        source.sha256,
+        frame.filter(known),
+        numbers[known.to_numpy()],
+        (*notes, *roles.decisions),
+        about=roles,
     )
 
 
@@ -65,12 +62,35 @@ def _drawn(rows: int, most: int, labels: pl.Series | None, *, seed: int) -> npt.
 
 
 def table(name: str, *, folder: Path) -> tables.Table:
-    """Returns the whole table that a setting names: a bundled one, or a file whose path is relative to `folder`.
+    """Returns the whole table that a setting names: a bundled one, a fetched one, or a file in `folder`.
 
     >>> table("sample:wine", folder=Path()).frame.width
     14
     """
     if not name.startswith(samples.PREFIX):
-        return tables.load(folder / Path(name).expanduser())
+        return tables.load(file(name, folder=folder))
     frame = samples.load(name.removeprefix(samples.PREFIX)).frame
     return tables.Table(frame, hashlib.sha256(frame.write_csv().encode()).hexdigest(), ())
+
+
+def file(name: str, *, folder: Path) -> Path:
+    """Returns the file that a setting names: `fetched:ID` in the cache, anything else relative to `folder`.
+
+    >>> file("data/rooms.csv", folder=Path("/project"))
+    PosixPath('/project/data/rooms.csv')
+    """
+    if name.startswith(cache.PREFIX):
+        return cache.find(name.removeprefix(cache.PREFIX))
+    return folder / Path(name).expanduser()
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file; raises `TableError` where it cannot be read.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> _ = file.write_text("a")
+    >>> sha256(file)[:8]
+    'ca978112'
+    """
+    return hashlib.sha256(tables.read_bytes(path)).hexdigest()

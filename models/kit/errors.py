@@ -22,6 +22,10 @@ class ArtefactError(Refused):
     """What an earlier run saved is missing, damaged, or belongs to something else."""
 
 
+class Unavailable(Exception):
+    """A peer cannot be measured here, as a package is missing; the message says which."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Returns "; did you mean 'x'?" for the known name nearest to `name`, or nothing when none is near.
 
@@ -51,6 +55,11 @@ def count(number: int, noun: str) -> str:
 
     >>> count(1, "row"), count(1200, "row"), count(3, "class")
     ('1 row', '1,200 rows', '3 classes')
+    >>> count(2, "query")
+    '2 queries'
     """
-    plural = noun + ("es" if noun.endswith("s") else "s")
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        plural = noun[:-1] + "ies"
+    else:
+        plural = noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
     return f"{number:,} {noun if number == 1 else plural}"

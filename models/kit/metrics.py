@@ -1,11 +1,14 @@
 """Metrics with their uncertainty: each value has a 95 % interval over the test rows, and so has the lead of one model.
 
+A template declares its metrics (`Metric`) and computes them with `regression`, `classification`, or, for the unit that
+is independent in its data (a query, a user, a sentence), with `means`, `ratios`, `weighted` or `resampled`.
+
 The interval is the percentile bootstrap (Efron and Tibshirani, 1993, An Introduction to the Bootstrap, chapter 13). A
 resample is a row of weights, how often each test row was drawn, so all resamples are computed together. Two models
 that are scored with the same seed see the same resamples, which makes the interval of their difference a paired one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +55,7 @@ class Score(NamedTuple):
 
 
 def regression(actual: Vector, predicted: Vector, *, seed: int) -> Draws:
-    """Returns R², MAE and RMSE, on the rows and on each resample.
+    """Returns R², MAE and RMSE, on the rows and on each resample of rows.
 
     >>> draws = regression(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0]), seed=0)
     >>> float(draws["r2"][0]), round(float(draws["mae"][0]), 3)
@@ -85,14 +88,85 @@ def score(draws: Draws, metric: str) -> Score:
     return _score(draws[metric])
 
 
-def lead(ours: Draws, other: Draws, metric: str) -> Score:
+def lead(ours: Draws, other: Draws, metric: str, *, higher_is_better: bool) -> Score:
     """Returns by how much `ours` is better (positive) than `other`, with the paired interval.
 
-    >>> lead({"mae": np.array([2.0, 1.5, 2.5])}, {"mae": np.array([3.0, 2.5, 3.5])}, "mae")
+    >>> errors = {"mae": np.array([2.0, 1.5, 2.5])}, {"mae": np.array([3.0, 2.5, 3.5])}
+    >>> lead(*errors, "mae", higher_is_better=False)
     Score(value=1.0, low=1.0, high=1.0)
     """
-    sign = 1.0 if METRICS[metric].higher_is_better else -1.0
-    return _score(sign * (ours[metric] - other[metric]))
+    return _score((1.0 if higher_is_better else -1.0) * (ours[metric] - other[metric]))
+
+
+def chosen(*names: str) -> dict[str, Metric]:
+    """Returns the common metrics of those names, in that order.
+
+    >>> chosen("mae")["mae"].higher_is_better
+    False
+    """
+    return {name: METRICS[name] for name in names}
+
+
+def means(values: Mapping[str, npt.ArrayLike], *, seed: int) -> Draws:
+    """Returns the mean over the units (queries, users, sentences) of each metric that has one value a unit.
+
+    A unit without a value (NaN) counts for nothing.
+
+    >>> draws = means({"ndcg": [1.0, 0.5, 0.0, 0.5]}, seed=0)
+    >>> float(draws["ndcg"][0]), draws["ndcg"].size
+    (0.5, 1001)
+    """
+    every = {name: np.asarray(each, dtype=np.float64) for name, each in values.items()}
+    return ratios(
+        {name: (np.nan_to_num(each), (~np.isnan(each)).astype(np.float64)) for name, each in every.items()}, seed=seed
+    )
+
+
+def ratios(parts: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]], *, seed: int) -> Draws:
+    """Returns Σ above / Σ below over the units, for metrics such as errors per word or micro-averaged recall.
+
+    >>> float(ratios({"wer": ([1, 0, 2], [10, 5, 5])}, seed=0)["wer"][0])
+    0.15
+    """
+    pairs = {
+        name: (np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64))
+        for name, (above, below) in parts.items()
+    }
+
+    def statistics(weights: Vector) -> Draws:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return {name: (weights @ above) / (weights @ below) for name, (above, below) in pairs.items()}
+
+    return _bootstrap(statistics, next(iter(pairs.values()))[0].size, seed=seed)
+
+
+def weighted(statistics: Callable[[Vector], Draws], units: int, *, seed: int) -> Draws:
+    """Returns metrics that are functions of how often each unit was drawn: weights of shape (resamples, units) → draws.
+
+    >>> hits = np.array([1.0, 1.0, 0.0, 1.0])
+    >>> float(weighted(lambda weights: {"share": weights @ hits / 4}, 4, seed=0)["share"][0])
+    0.75
+    """
+    return _bootstrap(statistics, units, seed=seed)
+
+
+def resampled(
+    statistics: Callable[[npt.NDArray[np.int64]], Mapping[str, float]],
+    units: int,
+    *,
+    seed: int,
+    resamples: int = FEWEST_RESAMPLES,
+) -> Draws:
+    """Returns metrics that are functions of places of units, drawn with repetition; for what has no faster form.
+
+    >>> values = np.array([1.0, 2.0, 9.0])
+    >>> draws = resampled(lambda rows: {"median": float(np.median(values[rows]))}, 3, seed=0, resamples=50)
+    >>> float(draws["median"][0]), draws["median"].size
+    (2.0, 51)
+    """
+    generator = np.random.default_rng(seed)
+    drawn = [statistics(np.arange(units)), *(statistics(generator.integers(0, units, units)) for _ in range(resamples))]
+    return {name: np.array([each[name] for each in drawn], dtype=np.float64) for name in drawn[0]}
 
 
 def _score(draws: Vector) -> Score:

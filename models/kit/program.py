@@ -1,7 +1,7 @@
 """A template's programs: their options, their threads, and their way out.
 
 Exit codes: 0 done, 1 done but not better than the dummy (or no longer what training measured), 2 wrong options,
-3 an input was refused, 4 a fault of the program, 130 interrupted before there was a result.
+3 an input was refused, 4 a fault of the program, 130 interrupted (a training keeps the best so far).
 """
 
 import argparse
@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +46,11 @@ def training_options(description: str, folder: Path) -> argparse.ArgumentParser:
         "--rows", type=_positive, metavar="N", help="use only N rows, drawn at random, to try it quickly"
     )
     parser.add_argument("--no-plots", dest="plots", action="store_false", help="draw nothing")
+    parser.add_argument("--smoke", action="store_true", help="a training of seconds, to see that everything works")
+    parser.add_argument(
+        "--set", dest="changes", type=_change, action="append", default=[], metavar="NAME=VALUE",
+        help="a setting for this run, as `seed=1`; may be repeated",
+    )  # fmt: skip
     return parser
 
 
@@ -53,6 +58,13 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"should be a whole number above nought, not {text!r}")
     return int(text)
+
+
+def _change(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"should be NAME=VALUE, not {text!r}")
+    return name.strip(), value.strip()
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
@@ -66,9 +78,9 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
     return result, time.perf_counter() - started
 
 
-def settings(given: argparse.Namespace, kind: type[S]) -> S:
+def settings(given: argparse.Namespace, kind: type[S], *, changes: Mapping[str, str] | None = None) -> S:
     """Returns the checked settings of `--config`, with the folder of results as an absolute path."""
-    found = config.read(given.config, kind)
+    found = config.read(given.config, kind, changes=changes)
     project = given.config.resolve().parent
     output = Path(given.output).resolve() if given.output else (project / Path(found.output).expanduser()).resolve()
     if project.is_relative_to(output):
@@ -107,7 +119,7 @@ def run(main: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = 
         sys.stderr.write(f"error: {where}{error.strerror or error}; nothing was written\n")
         return REFUSED
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: nothing was written\n")
+        sys.stderr.write("interrupted: there was no result yet, so nothing was written\n")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line of defence of a program
         sys.stderr.write(f"fault: {type(error).__name__}: {error}\n")

@@ -5,22 +5,20 @@ import io
 import json
 import platform
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from models.kit import files, metrics
-from models.kit.config import Settings
-from models.kit.dataset import Dataset
+from models.kit.config import Project
 from models.kit.errors import ArtefactError, count
-from models.kit.metrics import METRICS, Draws, Score
+from models.kit.metrics import Draws, Metric, Score
 from models.kit.splits import Split
-from models.kit.tables import Table
+from models.kit.task import Data
 
 SCHEMA = 1
 METRICS_FILE, CARD_FILE, PREDICTIONS_FILE = "metrics.json", "MODEL_CARD.md", "predictions.csv"
@@ -28,7 +26,7 @@ SHOWN_DECISIONS = 12
 SAME = 1e-4  # a lead that is smaller, with all of its interval, is none
 SAME_MEASURED = 1e-9  # relative; what the order of sums may change
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "polars", "safetensors")
-NAMES = ("dummy", "peer", "ours")
+SHOWN_METRICS = 4
 
 
 class Entry(NamedTuple):
@@ -40,46 +38,53 @@ class Entry(NamedTuple):
 
 
 class Report(NamedTuple):
-    """All that a run has to say; `facts` goes into metrics.json as it is."""
+    """All that a run has to say; `facts` goes into metrics.json as it is, `target` names the column that is predicted.
+
+    `entries` holds "dummy", "peer" where there is one, and "ours"; `refusal` says why ours should not be used though it
+    beats the dummy.
+    """
 
     title: str
-    target: str
+    target: str | None
     metric: str
-    also: tuple[str, ...]
-    dummy: Entry
-    peer: Entry
-    ours: Entry
+    metrics: Mapping[str, Metric]
+    entries: Mapping[str, Entry]
     split: str
     ended: str
     decisions: tuple[str, ...]
+    refusal: str | None
     facts: dict[str, Any]
 
     @property
     def shown(self) -> tuple[str, ...]:
         """The metrics of the table, the one that decides first."""
-        return tuple(dict.fromkeys((self.metric, *self.also)))
+        known = [name for name in self.metrics if name in self.entries["ours"].draws]
+        return tuple(dict.fromkeys((self.metric, *known)))[:SHOWN_METRICS]
+
+    def lead(self, other: str) -> Score:
+        """By how much ours is better (positive) than the dummy or the peer, with its 95 % interval."""
+        ours, others = self.entries["ours"].draws, self.entries[other].draws
+        better = self.metrics[self.metric].higher_is_better
+        return metrics.lead(ours, others, self.metric, higher_is_better=better)
 
     @property
     def beats_dummy(self) -> bool:
         """Whether the 95 % interval of our lead over the dummy lies above zero."""
-        return metrics.lead(self.ours.draws, self.dummy.draws, self.metric).low > 0
+        return self.lead("dummy").low > 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether ours beats the dummy, and nothing else speaks against it."""
+        return self.beats_dummy and self.refusal is None
 
 
-class Saved(NamedTuple):
-    """What an earlier run found: its first metric on the test rows, the seed of its intervals, and those rows."""
-
-    metric: str
-    value: float
-    seed: int
-    rows: pl.DataFrame
-
-
-def facts(settings: Settings, data: Dataset, split: Split, features: Sequence[str]) -> dict[str, Any]:
+def facts(settings: Project, data: Data[Any], split: Split, *, features: int, most: int | None) -> dict[str, Any]:
     """Returns what metrics.json records about the data and the settings, for the run to be repeated."""
     given = {name: value for name, value in asdict(settings).items() if name != "output"}
     return {
-        "data": {"name": data.name, "sha256": data.sha256, "rows": data.frame.height, "features": len(features)},
+        "data": {"name": data.name, "sha256": data.sha256, "rows": data.size, "features": features, "unit": data.noun},
         "rows": {"train": split.train.size, "validation": split.validation.size, "test": split.test.size},
+        "most": most,
         "seed": settings.seed,
         "threads": settings.threads,
         "settings": given,
@@ -93,39 +98,51 @@ def save(report: Report, folder: Path, *, asked: str | None, features: Sequence[
     files.write(folder / CARD_FILE, model_card(report, asked=asked, features=features, plots=plots))
 
 
-def saved(folder: Path, table: Table, *, name: str) -> Saved:
-    """Returns what an earlier run left in the folder; raises `ArtefactError` when it is damaged or of another table."""
+class Before(NamedTuple):
+    """What an earlier run found: its first metric with its value on the test, the hash of its data, and its `most`."""
+
+    metric: str
+    value: float
+    sha256: str
+    most: int | None
+
+
+def before(folder: Path) -> Before:
+    """Returns what an earlier run left in the folder; raises `ArtefactError` when there is none, or it is damaged."""
     found = files.read_json(folder / METRICS_FILE, remedy="run train.py first")
     try:
-        if found["data"]["sha256"] != table.sha256:
-            raise ArtefactError(f"{name}: the table is not the one the model was trained on; run train.py again")
-        metric, seed = str(found["metric"]), int(found["seed"])
+        metric = str(found["metric"])
         value = found["models"]["ours"]["scores"][metric]["value"]
-        with (folder / PREDICTIONS_FILE).open(encoding="utf-8", newline="") as file:
-            places = np.array([int(record["row"]) - 1 for record in csv.DictReader(file)])
-        return Saved(metric, np.nan if value is None else float(value), seed, table.frame[places])
-    except (OSError, ValueError, KeyError, TypeError, IndexError, pl.exceptions.PolarsError) as error:
+        most = None if found["most"] is None else int(found["most"])
+        return Before(metric, np.nan if value is None else float(value), str(found["data"]["sha256"]), most)
+    except (ValueError, KeyError, TypeError) as error:
         raise ArtefactError(f"{folder}: not the results of a run, or damaged ({error}); run train.py again") from None
 
 
-def compared(draws: Draws, before: Saved) -> tuple[bool, str]:
+def compared(draws: Draws, before: Before, shown: Mapping[str, Metric]) -> tuple[bool, str]:
     """Returns whether a repeated measurement is what the run found, and that in words."""
     same = bool(np.isclose(draws[before.metric][0], before.value, rtol=SAME_MEASURED, atol=0, equal_nan=True))
     verdict = "The same as at the end of training." if same else "Not the same: files of the run were changed since."
-    return same, f"{lines(draws)}\n{METRICS[before.metric].title} after training: {before.value:.6g}. {verdict}"
+    title = shown[before.metric].title
+    return same, f"{lines(draws, shown)}\n{title} after training: {before.value:.6g}. {verdict}"
 
 
 def verdict(report: Report) -> str:
     """Returns, in two sentences, whether our model is worth using."""
-    over_dummy = metrics.lead(report.ours.draws, report.dummy.draws, report.metric)
-    over_peer = metrics.lead(report.ours.draws, report.peer.draws, report.metric)
-    first = (
-        f"Ours beats the dummy: {_lead(over_dummy, report.metric)}."
-        if report.beats_dummy
-        else f"Ours does not beat the dummy for certain: {_lead(over_dummy, report.metric)}. "
-        f"Use the baseline ({report.dummy.title}) until there are more rows or better columns."
-    )
-    return f"{first}\nAgainst {report.peer.title}: {_lead(over_peer, report.metric)}."
+    title = report.metrics[report.metric].title
+    over_dummy, dummy = _lead(report.lead("dummy"), title), report.entries["dummy"].title
+    if report.usable:
+        said = [f"Ours beats the dummy: {over_dummy}."]
+    elif report.refusal is not None:
+        said = [f"{report.refusal} Against the dummy: {over_dummy}."]
+    else:
+        said = [
+            f"Ours does not beat the dummy for certain: {over_dummy}. "
+            f"Use the baseline ({dummy}) until there are more rows or better columns."
+        ]
+    if "peer" in report.entries:
+        said.append(f"Against {report.entries['peer'].title}: {_lead(report.lead('peer'), title)}.")
+    return "\n".join(said)
 
 
 def text(report: Report) -> str:
@@ -133,15 +150,16 @@ def text(report: Report) -> str:
     said = [f"  · {decision}" for decision in report.decisions[:SHOWN_DECISIONS]]
     if (rest := len(report.decisions) - SHOWN_DECISIONS) > 0:
         said.append(f"  · and {rest} more in MODEL_CARD.md")
-    head = [f"{report.title}: {report.target!r}", report.split, *said, report.ended]
+    about = report.title if report.target is None else f"{report.title}: {report.target!r}"
+    head = [about, report.split, *said, report.ended]
     return "\n".join([*head, "", table(report), "", verdict(report)])
 
 
 def table(report: Report) -> str:
-    """Returns the three models in aligned columns, each metric with its 95 % interval."""
-    head = ["", *(METRICS[metric].title for metric in report.shown), "seconds"]
+    """Returns the models in aligned columns, each metric with its 95 % interval."""
+    head = ["", *(report.metrics[metric].title for metric in report.shown), "seconds"]
     rows = [head]
-    for name, entry in zip(NAMES, (report.dummy, report.peer, report.ours), strict=True):
+    for name, entry in report.entries.items():
         scores = [metrics.score(entry.draws, metric) for metric in report.shown]
         rows.append([f"{name} ({entry.title})", *map(_interval, scores), f"{entry.seconds:.3f}"])
     widths = [max(len(row[place]) for row in rows) for place in range(len(head))]
@@ -150,29 +168,27 @@ def table(report: Report) -> str:
     )
 
 
-def lines(draws: Draws) -> str:
+def lines(draws: Draws, shown: Mapping[str, Metric]) -> str:
     """Returns one line for each metric, with its 95 % interval."""
-    return "\n".join(f"{METRICS[metric].title:>20}  {_interval(metrics.score(draws, metric))}" for metric in draws)
+    known = [(metric.title, metrics.score(draws, name)) for name, metric in shown.items() if name in draws]
+    return "\n".join(f"{title:>20}  {_interval(score)}" for title, score in known)
 
 
 def to_dict(report: Report) -> dict[str, Any]:
     """Returns the content of metrics.json."""
-    entries = {"dummy": report.dummy, "peer": report.peer, "ours": report.ours}
     return {
         "schema": SCHEMA,
         "title": report.title,
         "target": report.target,
         "metric": report.metric,
         "beats_dummy": report.beats_dummy,
+        "usable": report.usable,
         "verdict": verdict(report),
         "models": {
             name: {"title": entry.title, "seconds": entry.seconds, "scores": metrics.to_dict(entry.draws)}
-            for name, entry in entries.items()
+            for name, entry in report.entries.items()
         },
-        "lead": {
-            f"over_{name}": metrics.lead(report.ours.draws, entries[name].draws, report.metric)._asdict()
-            for name in ("dummy", "peer")
-        },
+        "lead": {f"over_{name}": report.lead(name)._asdict() for name in report.entries if name != "ours"},
         "split": report.split,
         "ended": report.ended,
         "decisions": list(report.decisions),
@@ -219,12 +235,15 @@ def model_card(report: Report, *, asked: str | None, features: Sequence[str], pl
             f"# Model card: {markdown(report.title)}",
             "",
             *([f"> {markdown(asked)}", ""] if asked else []),
-            f"Predicts **{markdown(report.target)}** from {count(len(features), 'feature')}.",
-            "",
+            *(
+                [f"Predicts **{markdown(report.target)}** from {count(len(features), 'feature')}.", ""]
+                if report.target
+                else []
+            ),
             "## How good it is",
             "",
-            f"Measured on rows that training never saw: {markdown(report.split)}.",
-            "In brackets: 95 % intervals (bootstrap over the test rows).",
+            f"Measured on: {markdown(report.split)}.",
+            "In brackets: 95 % intervals (bootstrap over the test).",
             "",
             *_markdown_table(report),
             "",
@@ -259,9 +278,9 @@ def markdown(words: str) -> str:
 
 
 def _markdown_table(report: Report) -> list[str]:
-    head = ["", *(METRICS[metric].title for metric in report.shown), "seconds"]
+    head = ["", *(report.metrics[metric].title for metric in report.shown), "seconds"]
     lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    for name, entry in zip(NAMES, (report.dummy, report.peer, report.ours), strict=True):
+    for name, entry in report.entries.items():
         scores = [_interval(metrics.score(entry.draws, metric)) for metric in report.shown]
         lines.append(f"| {' | '.join([f'{name} ({markdown(entry.title)})', *scores, f'{entry.seconds:.3f}'])} |")
     return lines
@@ -271,11 +290,11 @@ def _interval(score: Score) -> str:
     return f"{score.value:.4g} [{score.low:.4g}, {score.high:.4g}]"
 
 
-def _lead(lead: Score, metric: str) -> str:
+def _lead(lead: Score, title: str) -> str:
     if abs(lead.value) < SAME and lead.high - lead.low < SAME:
-        return f"{METRICS[metric].title} the same (within {SAME:g})"
+        return f"{title} the same (within {SAME:g})"
     side = "better" if lead.value >= 0 else "worse"
-    return f"{METRICS[metric].title} {abs(lead.value):.3g} {side} (95 % interval {lead.low:+.3g} to {lead.high:+.3g})"
+    return f"{title} {abs(lead.value):.3g} {side} (95 % interval {lead.low:+.3g} to {lead.high:+.3g})"
 
 
 def _without_nan(value: Any) -> Any:

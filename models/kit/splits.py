@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from models.kit import columns
-from models.kit.config import Settings
-from models.kit.dataset import Dataset
+from models.kit.config import Labelled
 from models.kit.errors import ConfigError, TableError, count, listed
 
 Rows = npt.NDArray[np.int64]
@@ -25,33 +25,38 @@ class Split(NamedTuple):
     validation: Rows
     test: Rows
     how: str
+    noun: str = "row"
 
     @property
     def words(self) -> str:
         """The split in words."""
         middle = f", {self.validation.size:,} to stop it" if self.validation.size else ""
-        return f"{count(self.train.size, 'row')} for training{middle} and {self.test.size:,} for the test, {self.how}"
+        return (
+            f"{count(self.train.size, self.noun)} for training{middle} and {self.test.size:,} for the test, {self.how}"
+        )
 
 
-def draw(settings: Settings, data: Dataset, *, labels: npt.NDArray[Any] | None = None) -> Split:
+def draw(
+    settings: Labelled, frame: pl.DataFrame, *, labels: npt.NDArray[Any] | None = None, stops: bool = True
+) -> Split:
     """Returns the split that the settings ask for: by time, by group, or at random (stratified where there are labels).
 
-    Validation rows are set aside only for a model that stops on them, the multilayer perceptron.
+    Validation rows are set aside only for a model that stops on them (`stops`).
     """
     if settings.time is not None and settings.group is not None:
         raise ConfigError("group and time are both set; a split follows one of them, so set the other to null")
     test, seed = settings.test_share, settings.seed
-    stop = settings.validation_share if settings.model == "mlp" else 0.0
+    stop = settings.validation_share if stops else 0.0
     if settings.time is not None:
-        times = columns.ordered(data.frame[settings.time])
+        times = columns.ordered(frame[settings.time])
         split = by_time(times, name=settings.time, test_share=test, validation_share=stop)
     elif settings.group is not None:
-        groups = columns.grouped(data.frame[settings.group])
+        groups = columns.grouped(frame[settings.group])
         split = by_group(groups, name=settings.group, test_share=test, validation_share=stop, seed=seed)
     elif labels is not None:
         split = stratified(labels, test_share=test, validation_share=stop, seed=seed)
     else:
-        split = shuffled(data.frame.height, test_share=test, validation_share=stop, seed=seed)
+        split = shuffled(frame.height, test_share=test, validation_share=stop, seed=seed)
     return split if labels is None else known_classes(split, labels)
 
 
@@ -138,6 +143,16 @@ def by_time(times: npt.NDArray[Any], *, name: str, test_share: float, validation
     validation = _latest(before, test, validation_share * order.size / test) if validation_share else test
     left = f"; {count(times.size - known.size, 'row')} without a time left out" if known.size < times.size else ""
     return _split(order[:validation], order[validation:test], order[test:], f"the latest rows by {name!r}{left}")
+
+
+def everything(examples: int, *, noun: str = "row") -> Split:
+    """Returns all examples as training and as test: for what is found in the data rather than predicted (clusters).
+
+    >>> everything(100).words
+    '100 rows for training and 100 for the test, the same ones, as nothing is predicted'
+    """
+    rows = np.arange(examples)
+    return Split(rows, rows[:0], rows, "the same ones, as nothing is predicted", noun)
 
 
 def known_classes(split: Split, labels: npt.NDArray[Any]) -> Split:

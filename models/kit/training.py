@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 import tensor_core as tc
 from models.kit.config import Settings
+from models.kit.errors import count
 
 MOST_FULL_BATCH_CELLS = 50_000_000  # rows × features (0.4 GB as float64); beyond it "auto" takes mini-batches
 MOST_ITERATIONS = 2_000
@@ -41,10 +42,11 @@ class Point(NamedTuple):
 
 
 class Run(NamedTuple):
-    """How training went: why it ended, in words, and its learning curve."""
+    """How training went: why it ended, in words, its learning curve, and whether Ctrl-C ended it."""
 
     ended: str
     history: tuple[Point, ...]
+    interrupted: bool = False
 
 
 class Objective(NamedTuple):
@@ -84,7 +86,7 @@ def minimise(net: tc.nn.Module, objective: Objective, *, cells: int, settings: S
     """
     auto = "lbfgs" if settings.model == "linear" and cells <= MOST_FULL_BATCH_CELLS else "adam"
     optimizer = auto if settings.optimizer == "auto" else settings.optimizer
-    with _watched(budget_seconds=settings.time_budget_seconds) as watch:
+    with watched(budget_seconds=settings.time_budget_seconds) as watch:
         if optimizer == "lbfgs":
             return _lbfgs(net, objective, watch)
         return _mini_batches(net, objective, watch, optimizer, settings)
@@ -106,8 +108,14 @@ def penalty(net: tc.nn.Module) -> tc.Tensor:
 
 
 @contextmanager
-def _watched(*, budget_seconds: float) -> Iterator[Watch]:
-    """Yields a watch that notes the first Ctrl-C, so that no step is torn; a second one interrupts at once."""
+def watched(*, budget_seconds: float) -> Iterator[Watch]:
+    """Yields a watch that notes the first Ctrl-C, so that no step is torn; a second one interrupts at once.
+
+    A loop of a template's own asks `watch.reason` after every step, and ends with what it has where there is one.
+
+    >>> with watched(budget_seconds=60) as watch:
+    ...     watch.reason
+    """
     watch = Watch(budget_seconds=budget_seconds)
     if threading.current_thread() is not threading.main_thread():
         yield watch
@@ -126,7 +134,7 @@ def _watched(*, budget_seconds: float) -> Iterator[Watch]:
         signal.signal(signal.SIGINT, before)
 
 
-def _bar(total: int | None, unit: str) -> Any:
+def bar(total: int | None, unit: str) -> Any:
     """Returns a progress bar on stderr, silent where nobody watches: no terminal, or a build server (CI)."""
     quiet = bool(os.environ.get("CI")) or not sys.stderr.isatty()
     return tqdm(
@@ -149,11 +157,11 @@ def _lbfgs(net: tc.nn.Module, objective: Objective, watch: Watch) -> Run:
         loss.backward()
         return loss.item(), np.concatenate([_gradient(parameter) for parameter in parameters])
 
-    with _bar(None, "iteration") as bar:
+    with bar(None, "iteration") as shown:
 
         def after_step(intermediate_result: OptimizeResult) -> None:  # scipy looks for this name
             history.append(Point(len(history) + 1, float(intermediate_result.fun), None))
-            bar.update()
+            shown.update()
             if watch.reason:
                 raise StopIteration
 
@@ -164,7 +172,7 @@ def _lbfgs(net: tc.nn.Module, objective: Objective, watch: Watch) -> Run:
         )  # fmt: skip
     _place(parameters, found.x)
     default = "converged" if found.status == 0 else f"L-BFGS ended ({found.message.lower()})"
-    return _run(watch, watch.reason or default, "iteration", history)
+    return ended(watch, watch.reason or default, "iteration", history)
 
 
 def _mini_batches(net: tc.nn.Module, objective: Objective, watch: Watch, optimizer: str, settings: Settings) -> Run:
@@ -178,7 +186,7 @@ def _mini_batches(net: tc.nn.Module, objective: Objective, watch: Watch, optimiz
     history: list[Point] = []
     best, best_loss, best_epoch = net.state_dict(), np.inf, 0
     reason = None
-    with _bar(settings.epochs, "epoch") as bar:
+    with bar(settings.epochs, "epoch") as shown:
         while reason is None and len(history) < settings.epochs:
             net.train()
             order, total, seen = generator.permutation(objective.rows), 0.0, 0
@@ -203,17 +211,18 @@ def _mini_batches(net: tc.nn.Module, objective: Objective, watch: Watch, optimiz
                 elif len(history) + 1 - best_epoch >= settings.patience:
                     reason = reason or f"the validation loss was lowest at epoch {best_epoch}"
             history.append(Point(len(history) + 1, total / seen, validation))
-            bar.set_postfix(loss=f"{total / seen:.4g}")
-            bar.update()
+            shown.set_postfix(loss=f"{total / seen:.4g}")
+            shown.update()
     if best_epoch:
         net.load_state_dict(best)
-    return _run(watch, reason or "all epochs done", "epoch", history)
+    return ended(watch, reason or "all epochs done", "epoch", history)
 
 
-def _run(watch: Watch, reason: str, unit: str, history: list[Point]) -> Run:
-    steps = f"{len(history):,} {unit}{'' if len(history) == 1 else 's'}"
+def ended(watch: Watch, reason: str, unit: str, history: Sequence[Point]) -> Run:
+    """Returns how a training went that ended for that reason after `history`, counted in `unit`s."""
+    steps = count(len(history), unit)
     kept = "; the result so far is kept" if watch.interrupted else ""
-    return Run(f"Training took {steps} and {watch.seconds:.2f} s: {reason}{kept}.", tuple(history))
+    return Run(f"Training took {steps} and {watch.seconds:.2f} s: {reason}{kept}.", tuple(history), watch.interrupted)
 
 
 def _copied(net: tc.nn.Module) -> dict[str, tc.Tensor]:

@@ -1,35 +1,10 @@
-"""Measures the saved model again, on the same test rows, and says whether it still is what training measured."""
+"""Measures the saved model again, on the same test."""
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
-import model
-import numpy as np
+from model import TEMPLATE
 
-from models.kit import columns, dataset, metrics, network, preprocess, program, report
-
-HERE = Path(__file__).resolve().parent
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Prints each metric with its 95 % interval; returns the exit code."""
-    given = program.options(__doc__ or "", HERE).parse_args(arguments)
-    settings = program.settings(given, model.Settings)
-    folder = Path(settings.output)
-    learned = preprocess.load(folder / preprocess.FILE)
-    table = dataset.table(settings.table, folder=given.config.resolve().parent)
-    before = report.saved(folder, table, name=settings.table)
-    with program.threads(settings.threads):
-        inputs = preprocess.transform(learned, before.rows)
-        net = network.load(folder, inputs=inputs.shape[1], outputs=len(learned.classes))
-        probabilities = model.predict(net, inputs)
-    actual = np.array([learned.classes.index(label) for label in columns.target_values(before.rows, learned.target)])
-    draws = metrics.classification(actual, probabilities, seed=before.seed)
-    same, words = report.compared(draws, before)
-    sys.stdout.write(f"{len(actual):,} test rows of {settings.table}\n{words}\n")
-    return program.DONE if same else program.NOT_BETTER
-
+from models.kit import programs
 
 if __name__ == "__main__":
-    sys.exit(program.run(main))
+    sys.exit(programs.evaluate(TEMPLATE, __file__))

@@ -1,26 +1,24 @@
-"""The model: softmax regression on tensor_core, or a multilayer perceptron; beside it the dummy and the peer."""
+"""Softmax regression on tensor_core, or a multilayer perceptron; beside it class shares and logistic regression."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 import tensor_core as tc
-from models.kit import config, network, training
+from models.kit import columns, config, dataset, metrics, network, plots, preprocess, splits, tabular, training
 from models.kit.config import Between
 from models.kit.errors import ConfigError, did_you_mean
 from models.kit.splits import Rows, Split
-
-if TYPE_CHECKING:
-    from sklearn.linear_model import LogisticRegression
+from models.kit.tabular import Model, Prepared
+from models.kit.task import Case, Data, Fitted, Task, Trained
 
 Vector = npt.NDArray[np.float64]
-FOR_TWO_CLASSES = ("average_precision", "roc_auc")
-
-Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +28,25 @@ class Settings(config.Settings):
     metric: Literal["log_loss", "accuracy", "balanced_accuracy", "macro_f1", "average_precision", "roc_auc"]
     positive: str | None
     C: Annotated[float, Between(1e-12, 1e12)]
+
+
+Table = Data[pl.DataFrame]
+Run = Case[Settings, pl.DataFrame, Prepared]
+
+
+def read(settings: Settings, folder: Path, most: int | None) -> Table:
+    """Returns the rows of the table that have a class."""
+    return dataset.load(settings, folder=folder, task="classification", most_rows=most)
+
+
+def labels(data: Table) -> npt.NDArray[np.object_]:
+    """Returns the class of each row, as text."""
+    return columns.target_values(data.examples, data.about.target).to_numpy()
+
+
+def split(data: Table, settings: Settings) -> Split:
+    """Returns the split that the settings ask for; only a perceptron needs rows to stop on."""
+    return splits.draw(settings, data.examples, labels=labels(data), stops=settings.model == "mlp")
 
 
 def classes(labels: Sequence[str], *, positive: str | None) -> tuple[str, ...]:
@@ -50,27 +67,51 @@ def classes(labels: Sequence[str], *, positive: str | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def check_metric(settings: Settings, classes: Sequence[str]) -> None:
-    """Raises `ConfigError` when the metric of the verdict has no value for so many classes."""
-    if settings.metric in FOR_TWO_CLASSES and len(classes) != 2:
+def prepare(data: Table, split: Split, settings: Settings) -> Prepared:
+    """Returns the design matrix, as the training rows teach it, and the place of each row's class."""
+    named = labels(data)
+    known = classes(named[np.concatenate([split.train, split.validation])].tolist(), positive=settings.positive)
+    if settings.metric in ("average_precision", "roc_auc") and len(known) != 2:
         raise ConfigError(
-            f"metric: {settings.metric} is for two classes, and there are {len(classes)}; use log_loss or macro_f1"
+            f"metric: {settings.metric} is for two classes, and there are {len(known)}; use log_loss or macro_f1"
         )
+    learned = preprocess.fit(
+        data.examples[split.train], data.about, rare_level_rows=settings.rare_level_rows, classes=known
+    )
+    places = {name: place for place, name in enumerate(known)}
+    target = np.array([places.get(label, -1) for label in named])  # -1: only in rows that the split left out
+    return Prepared(learned, preprocess.transform(learned, data.examples), target)
 
 
-def fit(
-    inputs: Vector, target: Places, split: Split, settings: Settings, *, classes: int
-) -> tuple[tc.nn.Module, training.Run]:
-    """Returns the network trained on the training rows, and how it went; `target` holds places of classes.
+def dummy(case: Run) -> Callable[[Rows], Vector]:
+    """Returns what needs no model: the share of each class in the known rows."""
+    target = case.prepared.target[case.known]
+    shares = np.bincount(target, minlength=len(case.prepared.learned.classes)) / target.size
+    return lambda rows: np.tile(shares, (rows.size, 1))
+
+
+def peer(case: Run) -> Callable[[Rows], Vector]:
+    """Returns scikit-learn's LogisticRegression with the same penalty, on the same columns."""
+    from sklearn.linear_model import LogisticRegression  # a prediction does without it
+
+    inputs, target = case.prepared.inputs, case.prepared.target
+    logistic = LogisticRegression(C=case.settings.C, max_iter=training.MOST_ITERATIONS)
+    logistic.fit(inputs[case.known], target[case.known])
+    return lambda rows: np.asarray(logistic.predict_proba(inputs[rows]))
+
+
+def fit(case: Run) -> Fitted[Model]:
+    """Returns the network trained on the training rows.
 
     What is minimised is the objective of scikit-learn's LogisticRegression, C·Σ log-loss + ½‖W‖², divided by C and
     the number of rows.
     """
-    net = network.fresh(settings, inputs=inputs.shape[1], outputs=classes)
+    settings, split, (learned, inputs, target) = case.settings, case.split, case.prepared
+    net = network.fresh(settings, inputs=inputs.shape[1], outputs=len(learned.classes))
     x, y = tc.as_tensor(inputs[split.train]), tc.as_tensor(target[split.train])
     x_validation, y_validation = tc.as_tensor(inputs[split.validation]), tc.as_tensor(target[split.validation])
     # Of two classes scikit-learn has one weight w a feature; we have two, which end at w/2 and −w/2: half its square.
-    strength = (1.0 if classes == 2 else 0.5) / (settings.C * split.train.size)
+    strength = (1.0 if len(learned.classes) == 2 else 0.5) / (settings.C * split.train.size)
 
     def loss(rows: Rows | None) -> tc.Tensor:
         chosen = slice(None) if rows is None else tc.as_tensor(rows)
@@ -82,28 +123,70 @@ def fit(
         return error
 
     objective = training.Objective(split.train.size, loss, validation_loss if split.validation.size else None)
-    return net, training.minimise(net, objective, cells=x.numel(), settings=settings)
+    run = training.minimise(net, objective, cells=x.numel(), settings=settings)
+    return Fitted(Model(learned, net), *run, preprocess.unlearned(learned, case.data.about))
 
 
-def predict(net: tc.nn.Module, inputs: Vector) -> Vector:
+def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Vector:
     """Returns the probability of each class for each row, of shape (rows, classes)."""
-    logits = network.outputs(net, inputs)
+    logits = tabular.outputs(model, table)
     with np.errstate(under="ignore"):
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
-def dummy(target: Places, rows: int, *, classes: int) -> Vector:
-    """Returns what needs no model: the share of each class in the training rows, for each of `rows` rows.
-
-    >>> dummy(np.array([0, 0, 0, 1]), 1, classes=2)
-    array([[0.75, 0.25]])
-    """
-    return np.tile(np.bincount(target, minlength=classes) / target.size, (rows, 1))
+def score(case: Run, probabilities: Vector) -> metrics.Draws:
+    """Returns the metrics of the test rows."""
+    return metrics.classification(case.prepared.target[case.split.test], probabilities, seed=case.settings.seed)
 
 
-def peer(settings: Settings) -> "LogisticRegression":
-    """Returns scikit-learn's LogisticRegression with the same penalty, not yet fitted."""
-    from sklearn.linear_model import LogisticRegression  # a prediction does without it
+def shown(probabilities: Vector, model: Model) -> pl.DataFrame:
+    """Returns the likeliest class of each row, and the probability of each."""
+    names = model.learned.classes
+    likeliest = pl.Series("predicted", [names[place] for place in probabilities.argmax(axis=1)], dtype=pl.String)
+    chances = [pl.Series(f"probability of {name}", probabilities[:, place]) for place, name in enumerate(names)]
+    return pl.DataFrame([likeliest, *chances])
 
-    return LogisticRegression(C=settings.C, max_iter=training.MOST_ITERATIONS)
+
+def actual(case: Run) -> pl.DataFrame:
+    """Returns the class of the test rows."""
+    return pl.DataFrame({"actual": labels(case.data)[case.split.test]})
+
+
+def draw(folder: Path, trained: Trained[Settings, pl.DataFrame, Prepared, Model, Vector]) -> None:
+    """Draws what was taken for what, and of two classes how far the probabilities can be trusted."""
+    case, names = trained.case, trained.case.prepared.learned.classes
+    truth, ours = case.prepared.target[case.split.test], trained.ours
+    plots.confusion(folder / "confusion.png", truth, ours, classes=names)
+    plots.learning_curve(folder / "learning_curve.png", trained.fitted.history, title="log-loss")
+    if len(names) == 2:
+        plots.calibration(folder / "calibration.png", truth == 1, ours[:, 1], name=names[1])
+        plots.precision_recall(folder / "precision_recall.png", truth == 1, ours[:, 1], name=names[1])
+
+
+TEMPLATE = Task(
+    settings=Settings,
+    title=lambda settings: "Softmax regression" if settings.model == "linear" else "Multilayer perceptron",
+    dummy_title="class shares",
+    peer_title="scikit-learn LogisticRegression",
+    metrics=metrics.chosen("log_loss", "balanced_accuracy", "average_precision", "macro_f1", "accuracy", "roc_auc"),
+    read=read,
+    split=split,
+    prepare=prepare,
+    dummy=dummy,
+    peer=peer,
+    fit=fit,
+    predict=predict,
+    score=score,
+    shown=shown,
+    actual=actual,
+    questions=tabular.questions,
+    inputs=tabular.inputs,
+    save=tabular.save,
+    load=tabular.load,
+    take=tabular.take,
+    onnx=tabular.onnx,
+    features=tabular.features,
+    plots=draw,
+    smoke={"epochs": 20},
+)

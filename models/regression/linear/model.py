@@ -1,19 +1,20 @@
-"""The model: ridge regression on tensor_core, or a multilayer perceptron; beside it the dummy and the peer."""
+"""Ridge regression on tensor_core, or a multilayer perceptron; beside it the mean and scikit-learn's Ridge."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 import tensor_core as tc
-from models.kit import config, network, training
+from models.kit import columns, config, dataset, metrics, network, plots, preprocess, splits, tabular, training
 from models.kit.config import Between
-from models.kit.preprocess import Preprocess
 from models.kit.splits import Rows, Split
-
-if TYPE_CHECKING:
-    from sklearn.linear_model import Ridge
+from models.kit.tabular import Model, Prepared
+from models.kit.task import Case, Data, Fitted, Task, Trained
 
 Vector = npt.NDArray[np.float64]
 
@@ -26,14 +27,52 @@ class Settings(config.Settings):
     alpha: Annotated[float, Between(0, 1e12)]
 
 
-def fit(inputs: Vector, target: Vector, split: Split, settings: Settings) -> tuple[tc.nn.Module, training.Run]:
-    """Returns the network trained on the training rows, and how it went; `target` is centred and scaled.
+Table = Data[pl.DataFrame]
+Run = Case[Settings, pl.DataFrame, Prepared]
+
+
+def read(settings: Settings, folder: Path, most: int | None) -> Table:
+    """Returns the rows of the table that have a target."""
+    return dataset.load(settings, folder=folder, task="regression", most_rows=most)
+
+
+def split(data: Table, settings: Settings) -> Split:
+    """Returns the split that the settings ask for; only a perceptron needs rows to stop on."""
+    return splits.draw(settings, data.examples, stops=settings.model == "mlp")
+
+
+def prepare(data: Table, split: Split, settings: Settings) -> Prepared:
+    """Returns the design matrix, as the training rows teach it, and the target in its unit."""
+    learned = preprocess.fit(data.examples[split.train], data.about, rare_level_rows=settings.rare_level_rows)
+    target = columns.target_values(data.examples, data.about.target).to_numpy()
+    return Prepared(learned, preprocess.transform(learned, data.examples), target)
+
+
+def dummy(case: Run) -> Callable[[Rows], Vector]:
+    """Returns what needs no model: the mean of the known rows."""
+    mean = float(case.prepared.target[case.known].mean())
+    return lambda rows: np.full(rows.size, mean)
+
+
+def peer(case: Run) -> Callable[[Rows], Vector]:
+    """Returns scikit-learn's Ridge with the same penalty, on the same columns."""
+    from sklearn.linear_model import Ridge  # a prediction does without it
+
+    inputs, target = case.prepared.inputs, case.prepared.target
+    ridge = Ridge(alpha=case.settings.alpha).fit(inputs[case.known], target[case.known])
+    return lambda rows: np.asarray(ridge.predict(inputs[rows]))
+
+
+def fit(case: Run) -> Fitted[Model]:
+    """Returns the network trained on the training rows, whose target is centred and scaled.
 
     What is minimised is the objective of scikit-learn's Ridge, ‖y − Xw − b‖² + α‖w‖², divided by the number of rows.
     """
+    settings, split, (learned, inputs, target) = case.settings, case.split, case.prepared
+    scaled = (target - learned.target_mean) / learned.target_scale
     net = network.fresh(settings, inputs=inputs.shape[1], outputs=1)
-    x, y = tc.as_tensor(inputs[split.train]), tc.as_tensor(target[split.train])
-    x_validation, y_validation = tc.as_tensor(inputs[split.validation]), tc.as_tensor(target[split.validation])
+    x, y = tc.as_tensor(inputs[split.train]), tc.as_tensor(scaled[split.train])
+    x_validation, y_validation = tc.as_tensor(inputs[split.validation]), tc.as_tensor(scaled[split.validation])
     strength = settings.alpha / split.train.size
 
     def loss(rows: Rows | None) -> tc.Tensor:
@@ -46,12 +85,16 @@ def fit(inputs: Vector, target: Vector, split: Split, settings: Settings) -> tup
         return error
 
     objective = training.Objective(split.train.size, loss, validation_loss if split.validation.size else None)
-    return net, training.minimise(net, objective, cells=x.numel(), settings=settings)
+    run = training.minimise(net, objective, cells=x.numel(), settings=settings)
+    model = Model(learned, net)
+    by_ours = predict(model, case.data.examples[split.test], settings)
+    notes = (*preprocess.unlearned(learned, case.data.about), *below(by_ours, target[case.known]))
+    return Fitted(model, *run, notes)
 
 
-def predict(net: tc.nn.Module, inputs: Vector, learned: Preprocess) -> Vector:
+def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Vector:
     """Returns a prediction for each row, in the unit of the target."""
-    return network.outputs(net, inputs)[:, 0] * learned.target_scale + learned.target_mean
+    return tabular.outputs(model, table)[:, 0] * model.learned.target_scale + model.learned.target_mean
 
 
 def below(predicted: Vector, known: Vector) -> tuple[str, ...]:
@@ -70,17 +113,54 @@ def below(predicted: Vector, known: Vector) -> tuple[str, ...]:
     )
 
 
-def dummy(target: Vector, rows: int) -> Vector:
-    """Returns what needs no model: the mean of the training rows, for each of `rows` rows.
-
-    >>> dummy(np.array([1.0, 3.0]), 2)
-    array([2., 2.])
-    """
-    return np.full(rows, target.mean())
+def score(case: Run, predicted: Vector) -> metrics.Draws:
+    """Returns R², MAE and RMSE on the test rows."""
+    return metrics.regression(case.prepared.target[case.split.test], predicted, seed=case.settings.seed)
 
 
-def peer(settings: Settings) -> "Ridge":
-    """Returns scikit-learn's Ridge with the same penalty, not yet fitted."""
-    from sklearn.linear_model import Ridge  # a prediction does without it
+def shown(predicted: Vector, model: Model) -> pl.DataFrame:
+    """Returns one prediction a row."""
+    return pl.DataFrame({"predicted": predicted})
 
-    return Ridge(alpha=settings.alpha)
+
+def actual(case: Run) -> pl.DataFrame:
+    """Returns the target of the test rows."""
+    return pl.DataFrame({"actual": case.prepared.target[case.split.test]})
+
+
+def draw(folder: Path, trained: Trained[Settings, pl.DataFrame, Prepared, Model, Vector]) -> None:
+    """Draws predictions beside the truth, what is left over, and the learning curve."""
+    case, name = trained.case, trained.case.settings.target
+    truth = case.prepared.target[case.split.test]
+    plots.predicted_vs_actual(folder / "predicted_vs_actual.png", truth, trained.ours, target=name)
+    plots.residuals(folder / "residuals.png", truth, trained.ours, target=name)
+    title = "mean squared error, target scaled"
+    plots.learning_curve(folder / "learning_curve.png", trained.fitted.history, title=title)
+
+
+TEMPLATE = Task(
+    settings=Settings,
+    title=lambda settings: "Ridge regression" if settings.model == "linear" else "Multilayer perceptron",
+    dummy_title="mean",
+    peer_title="scikit-learn Ridge",
+    metrics=metrics.chosen("r2", "mae", "rmse"),
+    read=read,
+    split=split,
+    prepare=prepare,
+    dummy=dummy,
+    peer=peer,
+    fit=fit,
+    predict=predict,
+    score=score,
+    shown=shown,
+    actual=actual,
+    questions=tabular.questions,
+    inputs=tabular.inputs,
+    save=tabular.save,
+    load=tabular.load,
+    take=tabular.take,
+    onnx=tabular.onnx,
+    features=tabular.features,
+    plots=draw,
+    smoke={"epochs": 20},
+)

@@ -1,0 +1,173 @@
+"""The doctor: one line for each thing that can be wrong with a project, with what to do about it.
+
+Python and packages, settings, the data and their contract, what may leak from the test into the training, and the
+files of the last run. Exit code 0 where nothing is wrong, 1 where something is.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from models.kit import config, program, programs, report
+from models.kit.errors import Refused, count
+from models.kit.programs import AnyTask
+from models.kit.task import Case
+
+OLDEST_PYTHON = (3, 11)
+REQUIREMENTS = "requirements.txt"
+MANY_SHARED = 0.01  # of the test: examples that stand in the training too, word for word
+FEW_TESTED = 30
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at: whether it is in order, and what there is to say or to do."""
+
+    what: str
+    good: bool
+    words: str
+
+
+def check(task: AnyTask, file: str, arguments: Sequence[str] | None = None) -> int:
+    """Looks at everything and says what it found; returns the exit code."""
+    return program.run(lambda given: _check(task, Path(file).resolve().parent, given), arguments)
+
+
+def _check(task: AnyTask, here: Path, arguments: Sequence[str]) -> int:
+    parser = program.options("Checks the project: packages, settings, data, leaks, saved files.", here)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    given = parser.parse_args(arguments)
+    found = [python(), *packages(here)]
+    settings, finding = _tried(
+        "settings", lambda: program.settings(given, task.settings), f"{given.config.name} is in order"
+    )
+    found.append(finding)
+    case = None
+    if settings is not None:
+        folder = given.config.resolve().parent
+        with program.threads(settings.threads):
+            case, finding = _tried(
+                "data", lambda: programs.case(task, settings, folder=folder, most=None), f"{settings.table} can be read"
+            )
+            found.append(finding)
+            if case is not None:
+                found += [_size(case), *leaks(task, case)]
+        found.append(_saved(task, settings, case))
+    if given.json:
+        sys.stdout.write(json.dumps([finding._asdict() for finding in found], indent=1, ensure_ascii=False) + "\n")
+    else:
+        lines = [f"{'ok   ' if each.good else 'wrong'}  {each.what}: {each.words}" for each in found]
+        sys.stdout.write("\n".join(lines) + "\n")
+    return program.DONE if all(finding.good for finding in found) else program.NOT_BETTER
+
+
+def python() -> Finding:
+    """Returns whether this Python is new enough.
+
+    >>> python().good
+    True
+    """
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = sys.version_info[:2] >= OLDEST_PYTHON
+    needed = ".".join(map(str, OLDEST_PYTHON))
+    return Finding("Python", good, version if good else f"{version} is too old; install {needed} or later")
+
+
+def packages(here: Path) -> list[Finding]:
+    """Returns whether each package that requirements.txt names is there, in a version that it allows."""
+    file = here / REQUIREMENTS
+    if not file.is_file():
+        return []  # a template in its own place; the repository's pyproject.toml says what it needs
+    wrong = []
+    lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    wanted = [line for line in lines if line and not line.startswith("#")]
+    for line in wanted:
+        name, *limits = re.split(r"(?=[<>=])|,", line)
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            wrong.append(f"{name} is not installed")
+            continue
+        if not all(_allows(limit, version) for limit in limits if limit):
+            wrong.append(f"{name} {version} is not {line.removeprefix(name)}")
+    words = (
+        f"{'; '.join(wrong)}; run `python -m pip install -r {REQUIREMENTS}`" if wrong else f"all {len(wanted)} there"
+    )
+    return [Finding("packages", not wrong, words)]
+
+
+def _allows(limit: str, version: str) -> bool:
+    """Returns whether a version keeps to a limit such as ">=1.26" or "<3"."""
+    sign, number = (limit[:2], limit[2:]) if limit[1:2] == "=" else (limit[0], limit[1:])
+    there, asked = (
+        tuple(int(part) for part in re.findall(r"\d+", text.split("+")[0])[:3]) for text in (version, number)
+    )
+    return {">=": there >= asked, "<=": there <= asked, "<": there < asked, ">": there > asked, "==": there == asked}[
+        sign
+    ]
+
+
+def leaks(task: AnyTask, case: Case[Any, Any, Any]) -> list[Finding]:
+    """Returns whether the split keeps its promise: no example, group or later moment of the test is in the training."""
+    split, settings = case.split, case.settings
+    if "nothing is predicted" in split.how:
+        return []
+    known = case.known
+    shared = np.intersect1d(known, split.test).size
+    found = [
+        Finding("split", not shared, f"{count(shared, 'example')} in training and test" if shared else split.words)
+    ]
+    examples = case.data.examples
+    if isinstance(examples, pl.DataFrame):
+        target = getattr(settings, "target", None)
+        inputs = examples.drop([name for name in (target, *getattr(settings, "leave_out", ())) if name])
+        group = getattr(settings, "group", None)
+        if group is not None:
+            both = set(examples[group][known].to_list()) & set(examples[group][split.test].to_list())
+            words = f"{count(len(both), 'value')} of {group!r} on both sides" if both else f"no {group!r} on both sides"
+            found.append(Finding("groups", not both, words))
+        hashes = inputs.hash_rows().to_numpy()
+        twice = int(np.isin(hashes[split.test], hashes[known]).sum())
+        words = f"{twice:,} of {split.test.size:,} test rows stand word for word in the training"
+        if twice > MANY_SHARED * split.test.size:
+            words += "; remove the doubles, or set `group` to what they have in common"
+        found.append(Finding("doubles", twice <= MANY_SHARED * split.test.size, words))
+    return found
+
+
+def _size(case: Case[Any, Any, Any]) -> Finding:
+    tested = case.split.test.size
+    words = f"{count(case.data.size, case.data.noun)}, {tested:,} of them in the test"
+    few = f"{words}: too few to say for certain how good a model is; more rows are better than more tuning"
+    return Finding("size", tested >= FEW_TESTED, words if tested >= FEW_TESTED else few)
+
+
+def _saved(task: AnyTask, settings: Any, case: Case[Any, Any, Any] | None) -> Finding:
+    folder = Path(settings.output)
+    if not (folder / report.METRICS_FILE).exists():
+        return Finding("saved model", True, "none yet; run train.py")
+    before, finding = _tried("saved model", lambda: _loaded(task, folder), f"{folder.name} can be loaded")
+    if before is not None and case is not None and before.sha256 != case.data.sha256:
+        return Finding(
+            "saved model", False, f"{folder.name} is of another table than {settings.table}; run train.py again"
+        )
+    return finding
+
+
+def _loaded(task: AnyTask, folder: Path) -> report.Before:
+    settings = config.read(folder / programs.CONFIG_FILE, task.settings)
+    task.load(folder, settings)
+    return report.before(folder)
+
+
+def _tried(what: str, work: Callable[[], Any], good: str) -> tuple[Any, Finding]:
+    try:
+        return work(), Finding(what, True, good)
+    except Refused as error:
+        return None, Finding(what, False, str(error))
