@@ -172,8 +172,8 @@ def _adding_up(framing: Framing, likely: Mapping[str, float]) -> Html | None:
         for name in likely
     ]
     told = (
-        "Each piece of evidence adds to the log-odds of its category; 0.7 more doubles the odds. The probabilities are in "
-        "proportion to e to the power of the sums."
+        "Each piece of evidence adds to the log-odds of its category; 0.7 more doubles the odds. The "
+        "probabilities are in proportion to e to the power of the sums."
     )
     table = element("table", element("thead", head), element("tbody", *rows))
     scrolls = element("div", table, class_="scrolls", tabindex="0", role="region", aria_label="How the numbers add up")
