@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor import description as descriptions
 from advisor import evidence, framing
-from advisor.decision import Said, decide
+from advisor.decision import Said, decide, sure
 from advisor.errors import UsageError
 from advisor.framing import Framing
 from taxonomy.knowledge import load
@@ -59,6 +59,27 @@ def frame(
     return tabular.frame(
         said, knowledge, reading, table=table, target=target, answers=own, about=about, encoder=encoder
     )
+
+
+def frame_if_sure(text: str, *, answers: Mapping[str, str] | None = None) -> Framing | None:
+    """The framing of `text` where the rules alone are sure of it, the same as `frame` gives; else None.
+
+    It takes under a millisecond and never loads the encoder, so that a service may call it where it must not wait.
+
+    Raises:
+        InputRefused, UsageError: as `frame`.
+
+    >>> frame_if_sure("What other books should we suggest to each reader?").category
+    'recommendation'
+    >>> frame_if_sure("hello") is None
+    True
+    """
+    descriptions.check(text)
+    knowledge = load()
+    reading = read_text(knowledge, text)
+    said = Said(text, evidence.from_reading(knowledge, reading), evidence.from_answers(knowledge, answers or {}))
+    (decision,) = decide(knowledge, [said], encoder=False)
+    return framing.build(text, knowledge, reading, decision, answers=answers) if sure(knowledge, decision) else None
 
 
 def profile(table: Any, *, description: str = "", target: str | None = None) -> "Profile":

@@ -1,4 +1,4 @@
-"""The terminal: `advisor frame`, `start`, `profile`, `taxonomy`, `serve`.
+"""The terminal: `advisor frame`, `start`, `profile`, `taxonomy`, `serve`, `feedback`.
 
 Exit codes: 0 done, 2 the call is wrong, 3 the input was refused, 4 something of ours broke, 130 stopped with Ctrl-C.
 Results go to standard output, everything else to standard error. Colours only on a terminal and without NO_COLOR
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 OK, USAGE, REFUSED, INTERNAL = 0, 2, 3, 4
 MOST_BYTES = 4 * MOST_CHARACTERS + 4  # of a description in UTF-8, with its byte order mark
-MOST_PORT = 65_535
 NARROWEST, USUAL, WIDEST = 40, 80, 100  # columns
 MOST_UNCHECKED = 50_000  # new objects before garbage is looked for; a framing makes fewer, and looking costs it 3 ms
 
@@ -33,6 +32,7 @@ examples:
   advisor profile surgeries.csv --text "How many hours will a surgery take?"
   advisor taxonomy regression
   advisor serve --port 8000
+  advisor feedback export > candidates.jsonl
 
 exit codes:
   0 done, 2 the call is wrong, 3 the input was refused, 4 something of ours broke
@@ -107,16 +107,22 @@ def _declare_taxonomy(command: "ArgumentParser") -> None:
 
 
 def _declare_serve(command: "ArgumentParser") -> None:
-    command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    command.add_argument("--port", type=_port, default=8000, help="port to listen on (default: %(default)s)")
+    from advisor.service.settings import all_settings, flag, variable
+
+    command.epilog = "Each setting may also stand in the environment variable in brackets; a flag counts more."
+    for each in all_settings():
+        shown = each.metadata["choices"]
+        command.add_argument(
+            flag(each),
+            metavar="|".join(shown) if shown else "N" if isinstance(each.default, int) else "X",
+            help=f"{each.metadata['told']} (default: {each.default or 'none'}) [{variable(each)}]".replace("%", "%%"),
+        )
+    command.add_argument("--add-key", metavar="NAME", help="add a new API key to the file of --keys, print it, and end")
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > MOST_PORT:
-        from argparse import ArgumentTypeError
-
-        raise ArgumentTypeError(f"{text} is no port; name one from 0 (any that is free) to {MOST_PORT}")
-    return int(text)
+def _declare_feedback(command: "ArgumentParser") -> None:
+    command.add_argument("action", choices=["export"], help="write what may become a worked case, as JSON lines")
+    command.add_argument("--store", metavar="X", help="the store, as for serve [ADVISOR_STORE]")
 
 
 def _table(command: "ArgumentParser") -> None:
@@ -296,9 +302,27 @@ def _print_landmarks(category: str) -> None:
 
 
 def _serve(options: SimpleNamespace) -> int:
-    from advisor.service.app import serve
+    from advisor.service.settings import all_settings, decided
 
-    serve(host=options.host, port=options.port)
+    settings = decided({each.name: getattr(options, each.name) for each in all_settings()})
+    if options.add_key is not None:
+        from advisor.service import keys
+
+        print(keys.add(settings.keys, options.add_key))
+        return OK
+    from advisor.service.server import serve
+
+    serve(settings)
+    return OK
+
+
+def _feedback(options: SimpleNamespace) -> int:
+    from advisor.service.feedback import candidates
+    from advisor.service.settings import decided
+    from advisor.service.store import open_store
+
+    for line in candidates(open_store(decided({"store": options.store}).store)):
+        _print_json(line)
     return OK
 
 
@@ -380,6 +404,7 @@ COMMANDS = {
     "profile": ("show what each column of a table may be, and what to beware of", _declare_profile, _profile),
     "taxonomy": ("show what kinds of task there are, with examples", _declare_taxonomy, _taxonomy),
     "serve": ("answer over HTTP, as /openapi.json describes", _declare_serve, _serve),
+    "feedback": ("write what users corrected, as candidates for worked cases", _declare_feedback, _feedback),
 }
 
 if __name__ == "__main__":

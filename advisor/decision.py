@@ -50,9 +50,7 @@ def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True) 
     decisions = [
         Decision(weigh([*posterior.scaled(one.evidence, numbers.rules_alone), *one.others]), None) for one in said
     ]
-    unsure = [
-        place for place, found in enumerate(decisions) if max(found.posterior.probabilities.values()) < numbers.sure
-    ]
+    unsure = [place for place, found in enumerate(decisions) if not sure(knowledge, found)]
     if not encoder or not unsure:
         return decisions
     from advisor.encoder import load
@@ -69,3 +67,8 @@ def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True) 
         seen = from_impression(knowledge, one.text, impression, encoder=numbers.encoder, neighbours=numbers.neighbours)
         decisions[place] = Decision(weigh([*rules, *seen, *one.others]), impression.subtasks)
     return decisions
+
+
+def sure(knowledge: Knowledge, decision: Decision) -> bool:
+    """Whether the rules are sure of what they decided, so that the encoder need not be asked."""
+    return max(decision.posterior.probabilities.values()) >= posterior.reckoning(knowledge).sure

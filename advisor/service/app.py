@@ -1,53 +1,113 @@
-"""The application: `POST /v1/framings`, `GET /v1/taxonomy`, `/livez`, `/openapi.json`."""
+"""The application: which path leads where. /openapi.json says what each takes and gives, /docs shows it.
 
-from typing import Any
+Routes of the page stand in `advisor.service.page`, whose `routes()` gives them; they find the desk that frames, and the
+settings, in `request.app.state`. A response may bring its own Content-Security-Policy; the strictest is added else.
+"""
 
-import uvicorn
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
 
-import advisor
-from advisor.framing import plain
-from advisor.service.models import FramingModel, FramingRequest, Live, TaxonomyModel
-from advisor.service.problems import ANSWERED, BodyCap, install
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, Router
+
+from advisor.service import docs, keys, knowledge, metrics, openapi
+from advisor.service.desk import Desk
+from advisor.service.feedback import Feedback
+from advisor.service.framings import Batch, Framings
+from advisor.service.guard import App, Guard
+from advisor.service.limits import Buckets
+from advisor.service.settings import Settings, decided
+from advisor.service.starters import Starters
 from taxonomy.knowledge import load
 
 
-def create_app() -> FastAPI:
-    """The service as an ASGI application; the knowledge base is loaded before the first request.
+class State:
+    """What routes share: `request.app.state`."""
 
-    >>> sorted(route.path for route in create_app().routes if route.path.startswith("/v1"))
-    ['/v1/framings', '/v1/taxonomy']
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.desk = Desk(settings)
+        self.metrics = metrics.Metrics()
+        self.encoder: str | None = None  # hash, once it is loaded
+
+
+class Door(NamedTuple):
+    """A path that takes one method."""
+
+    method: str
+    path: str
+    endpoint: Any
+
+
+def create_app(settings: Settings | None = None) -> App:
+    """The service as an ASGI application; without `settings` the environment is read.
+
+    Raises:
+        UsageError: a setting is not what it takes.
+        InputRefused: the file of keys cannot be read.
+
+    >>> callable(create_app(Settings(encoder="off")))
+    True
     """
+    settings = decided({}) if settings is None else settings
     load()
-    app = FastAPI(
-        title="Problem-framing advisor",
-        version=advisor.__version__,
-        summary="Which machine-learning task a problem is, or that none is needed, and why.",
-        docs_url=None,  # the usual page loads its scripts from elsewhere; the schema itself stands at /openapi.json
-        redoc_url=None,
-        responses=ANSWERED,
+    state = State(settings)
+    known = keys.read(settings.keys)
+    buckets = Buckets(rate=max(1, settings.rate // settings.workers), burst=settings.burst) if settings.rate else None
+
+    @asynccontextmanager
+    async def life(app: Any) -> AsyncIterator[None]:
+        state.encoder = await asyncio.to_thread(state.desk.warm)
+        yield
+        state.desk.close()
+
+    router = Router(_routes(state, page=_shows_page(settings, known)), redirect_slashes=False, lifespan=life)
+    guard: App = Guard(
+        router, metrics=state.metrics, keys=known, buckets=buckets, log=settings.log == "on", state=state
     )
-    install(app)
-    app.add_middleware(BodyCap)
-
-    @app.post("/v1/framings", response_model=FramingModel, summary="Frame a description")
-    def framings(request: FramingRequest) -> Any:
-        table = None if request.table is None else request.table.model_dump()
-        framing = advisor.frame(request.text, table=table, target=request.target, answers=request.answers)
-        return JSONResponse(framing.to_dict())
-
-    @app.get("/v1/taxonomy", response_model=TaxonomyModel, summary="Every category with its sub-tasks")
-    def taxonomy() -> Any:
-        return JSONResponse(plain(advisor.taxonomy()))
-
-    @app.get("/livez", response_model=Live, summary="Whether the process answers")
-    async def livez() -> Any:
-        return JSONResponse(Live().model_dump())
-
-    return app
+    if settings.cors:
+        origins = [origin.strip() for origin in settings.cors.split(",") if origin.strip()]
+        exposed = ["framing-id", "x-request-id", "retry-after", "ratelimit-remaining"]
+        allowed = ["authorization", "content-type", "idempotency-key"]
+        return CORSMiddleware(
+            guard, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=allowed, expose_headers=exposed
+        )
+    return guard
 
 
-def serve(*, host: str, port: int) -> None:
-    """Answer until stopped; requests in flight are answered first."""
-    uvicorn.run(create_app(), host=host, port=port, log_level="info", access_log=False)
+def _routes(state: State, *, page: bool) -> Sequence[BaseRoute]:
+    """Every route, those that are asked most first."""
+    desk, counted = state.desk, state.metrics
+    routes: list[BaseRoute] = [
+        Route("/v1/framings", Framings(desk, counted, kept=state.settings.cache), methods=["POST"]),
+        Route("/v1/framings:batch", Batch(desk, counted), methods=["POST"]),
+        Route("/v1/starters", Starters(desk), methods=["POST"]),
+        Route("/v1/feedback", Feedback(state.settings.store), methods=["POST"]),
+        Route("/v1/taxonomy", knowledge.taxonomy),
+        Route("/v1/taxonomy/{category}", knowledge.category),
+        Route("/v1/rules/{id}", knowledge.rule),
+        Route("/livez", knowledge.livez),
+        Route("/readyz", knowledge.readyz),
+        Route("/metrics", _metrics),
+        Route("/openapi.json", openapi.document),
+        Route("/docs", docs.page),
+    ]
+    if page:
+        from advisor.service import page as pages
+
+        routes += pages.routes()
+    return routes
+
+
+def _shows_page(settings: Settings, known: keys.Keys | None) -> bool:
+    return settings.page == "on" or (settings.page == "auto" and known is None)
+
+
+async def _metrics(request: Request) -> Response:
+    desk: Desk = request.app.state.desk
+    gauges = {"advisor_desk_inside": ("pieces of work in the threads or waiting for one", desk.inside)}
+    return Response(request.app.state.metrics.text(gauges), media_type=metrics.MEDIA_TYPE)

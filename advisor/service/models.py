@@ -9,45 +9,93 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 from advisor.advice import OpenGate, Reframing, Stage
 from advisor.description import MOST_CHARACTERS
 from advisor.framing import Framing
-from taxonomy.schema import Category
+from advisor.service.problems import Problem
+from taxonomy.schema import Category, Rule
 
 MOST_ROWS_SENT, MOST_COLUMNS_SENT = 200, 500
+MOST_COMMENT, MOST_ID = 2_000, 100  # characters
+EXAMPLE = "How many hours will this surgery take?"
+
 _TEXT = {
     "type": "string",
     "minLength": 1,
     "maxLength": MOST_CHARACTERS,
     "description": "The problem in your own words. Lengths and offsets count Unicode code points.",
-    "examples": ["How many hours will this surgery take?"],
+    "examples": [EXAMPLE],
 }
-
-
 Cell = str | int | float | bool | None
+Description = Annotated[Any, WithJsonSchema(_TEXT)]  # advisor.description checks it, with the same words at every door
 
 
-class TableModel(BaseModel):
+class Strict(BaseModel):
+    """Nothing beyond the named fields, and no number that JSON has no word for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class TableModel(Strict):
     """The first rows of a table, or rows evenly chosen from it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     columns: list[str] = Field(min_length=1, max_length=MOST_COLUMNS_SENT, description="one name a column")
     rows: list[list[Cell]] = Field(min_length=1, max_length=MOST_ROWS_SENT, description="one cell a column in each row")
 
 
-class FramingRequest(BaseModel):
+class FramingRequest(Strict):
     """A description to frame, perhaps a table, and answers to questions that an earlier framing asked."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    text: Annotated[Any, WithJsonSchema(_TEXT)]  # advisor.description checks it, with the same words at every door
+    text: Description
     table: TableModel | None = Field(default=None, description="what there is to learn from")
     target: str | None = Field(default=None, description="the column of the table to predict")
     answers: dict[str, str] = Field(default={}, description="question id -> answer id")
+
+
+class BatchLine(FramingRequest):
+    """One line of a batch: what a single request holds, and an id of your own that comes back with the answer."""
+
+    id: str | None = Field(default=None, max_length=MOST_ID, description="comes back with the answer")
+
+
+class StarterRequest(FramingRequest):
+    """A description to write a starter project for."""
+
+    template: str | None = Field(
+        default=None, description="a template id such as regression/linear; else the usual one"
+    )
+
+
+class FeedbackRequest(Strict):
+    """What the right answer would have been."""
+
+    framing: str = Field(pattern="^[0-9a-f]{32}$", description="the header framing-id of the answer that is meant")
+    category: str = Field(description="the category that is right")
+    subtask: str | None = Field(default=None, description="the sub-task of that category that is right")
+    comment: str = Field(
+        default="", max_length=MOST_COMMENT, pattern=r"^[^\x00]*$", description="anything that should be known"
+    )
+    text: Description | None = Field(default=None, description="the description; only with consent")
+    consent: bool = Field(description="whether text and comment may become a worked case of the knowledge base")
+
+
+class FeedbackReceipt(BaseModel):
+    """The feedback is on disk."""
+
+    id: str
+    received: str = Field(description="date and time in UTC, ISO 8601")
 
 
 class Live(BaseModel):
     """The service answers."""
 
     status: str = "ok"
+
+
+class Ready(BaseModel):
+    """What the service answers with: programs with the same hashes answer alike."""
+
+    status: str = "ready"
+    version: str
+    knowledge: str = Field(description="hash of the knowledge base")
+    encoder: str | None = Field(description="hash of the sentence encoder; null where the rules decide alone")
 
 
 @lru_cache
@@ -80,4 +128,15 @@ FramingModel = create_model(
     schema_=(int, Field(alias="schema", description="version of this form")),
 )
 CategoryModel = model_of(Category)
+RuleModel = model_of(Rule)
 TaxonomyModel: Any = GenericAlias(dict, (str, CategoryModel))
+
+
+class BatchAnswer(BaseModel):
+    """One line of a batch's answer: a framing, or a problem."""
+
+    line: int = Field(description="the line of the request that is answered, from 1")
+    id: str | None = Field(description="the id that came with the line")
+    framing_id: str | None = Field(default=None, description="names this framing in feedback")
+    framing: FramingModel | None = None  # type: ignore[valid-type]
+    problem: Problem | None = None
