@@ -30,16 +30,16 @@ def verdict(framing: Framing) -> str:
     """
     if framing.category is None:
         return f"Undecided. {framing.undecided}"
-    return f"{_title(framing.category)} · {framing.card.task} ({_percent(framing.probabilities[framing.category])})"
+    return f"{_title(framing.category)} · {framing.card.task} ({percent(framing.probabilities[framing.category])})"
 
 
-def _percent(p: float) -> str:
+def percent(p: float) -> str:
     """A probability as people read it; nothing is ever certain.
 
-    >>> _percent(0.714), _percent(0.9991)
-    ('71%', '>99%')
+    >>> percent(0.714), percent(0.9991), percent(0.001)
+    ('71%', '>99%', '<1%')
     """
-    return ">99%" if p > 0.99 else f"{p:.0%}"
+    return ">99%" if p > 0.99 else "<1%" if p < 0.005 else f"{p:.0%}"
 
 
 def _title(category: str) -> str:
@@ -215,7 +215,7 @@ def _bars(framing: Framing, width: int, dim: Style) -> list[str]:
     longest = max(map(len, shown))
     full = min(BAR, width - longest - len("   100% "))
     return [
-        f"  {title:{longest}s} {_percent(p):>4s} {dim('█' * round(p * full))}".rstrip() for title, p in shown.items()
+        f"  {title:{longest}s} {percent(p):>4s} {dim('█' * round(p * full))}".rstrip() for title, p in shown.items()
     ]
 
 

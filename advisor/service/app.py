@@ -32,6 +32,7 @@ class State:
         self.settings = settings
         self.desk = Desk(settings)
         self.metrics = metrics.Metrics()
+        self.feedback = Feedback(settings.store)
         self.encoder: str | None = None  # hash, once it is loaded
 
 
@@ -86,7 +87,7 @@ def _routes(state: State, *, page: bool) -> Sequence[BaseRoute]:
         Route("/v1/framings", Framings(desk, counted, kept=state.settings.cache), methods=["POST"]),
         Route("/v1/framings:batch", Batch(desk, counted), methods=["POST"]),
         Route("/v1/starters", Starters(desk), methods=["POST"]),
-        Route("/v1/feedback", Feedback(state.settings.store), methods=["POST"]),
+        Route("/v1/feedback", state.feedback, methods=["POST"]),
         Route("/v1/taxonomy", knowledge.taxonomy),
         Route("/v1/taxonomy/{category}", knowledge.category),
         Route("/v1/rules/{id}", knowledge.rule),

@@ -15,7 +15,7 @@ from advisor.service.guard import Send, answer, visit
 from advisor.service.models import FeedbackRequest
 from advisor.service.problems import Refusal
 from advisor.service.reading import JSON_TYPES, Receive, Scope, body_of, header, parsed, require_type
-from advisor.service.store import Entry, Store, open_store
+from advisor.service.store import Entry, Receipt, Store, open_store
 from taxonomy.knowledge import load
 
 IDEMPOTENCY_KEY = b"idempotency-key"
@@ -42,16 +42,24 @@ class Feedback:
         seen = visit(scope)
         seen.category = entry.category
         owned = f"{seen.owner or ''}:{key.decode()}" if key else None  # callers do not see each other's keys
+        receipt = await self.keep(entry, idempotency=owned)
+        await answer(send, 201, to_json(receipt._asdict()), headers=((b"cache-control", b"no-store"),))
+
+    async def keep(self, entry: Entry, *, idempotency: str | None = None) -> Receipt:
+        """Write an entry; it is on disk when this returns.
+
+        Raises:
+            Refusal: busy, or the store refuses; nothing of the entry is kept.
+        """
         if self._waiting >= MOST_WAITING:
             raise Refusal("busy", "too much feedback waits to be written; send it again soon", headers=RETRY_AFTER)
         self._waiting += 1
         try:
-            receipt = await asyncio.get_running_loop().run_in_executor(
-                self._writer, lambda: self._store.add(entry, idempotency=owned)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._writer, lambda: self._store.add(entry, idempotency=idempotency)
             )
         finally:
             self._waiting -= 1
-        await answer(send, 201, to_json(receipt._asdict()), headers=((b"cache-control", b"no-store"),))
 
 
 def checked(request: FeedbackRequest) -> Entry:
