@@ -202,8 +202,8 @@ def last_of_each(
     from_end[order] = np.repeat(np.cumsum(sizes), sizes) - 1 - np.arange(groups.size)
     enough = sizes[member] > test + validation
     in_test, held = enough & (from_end < test), enough & (from_end < test + validation)
-    parts = (np.flatnonzero(part) for part in (~held, held & ~in_test, in_test))
-    return _split(*parts, f"the last {count(test, 'row')} of each {name!r}")
+    train, middle, last = (np.flatnonzero(part) for part in (~held, held & ~in_test, in_test))
+    return _split(train, middle, last, f"the last {count(test, 'row')} of each {name!r}")
 
 
 def everything(examples: int, *, noun: str = "row") -> Split:
