@@ -2,13 +2,10 @@
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models import catalog
 from models.kit import files, program
@@ -16,8 +13,6 @@ from models.kit.errors import Refused, count, did_you_mean
 
 if TYPE_CHECKING:
     from models.fetching import DataSet
-
-COMPARE_SECONDS = 600.0  # for one template
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,6 +25,10 @@ def main(arguments: Sequence[str]) -> int:
 
     comparing = commands.add_parser("compare", help="dummy, peer and ours on the template's own data")
     comparing.add_argument("ids", nargs="*", metavar="ID", help="as regression/linear; all when none is given")
+    comparing.add_argument(
+        "--seeds", type=_seeds, default=1, metavar="N", help="train with seeds 0 … N-1, and give the medians"
+    )
+    comparing.add_argument("--smoke", action="store_true", help="trainings of seconds, to see that everything works")
     comparing.set_defaults(run=_compare)
     for each in (listing, comparing):
         each.add_argument("--json", action="store_true", help="as JSON")
@@ -47,6 +46,12 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
+def _seeds(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"should be a whole number above nought, not {text!r}")
+    return int(text)
+
+
 def _list(given: argparse.Namespace) -> int:
     templates = [template.to_dict() for template in catalog.templates()]
     if given.json:
@@ -60,35 +65,17 @@ def _list(given: argparse.Namespace) -> int:
 
 
 def _compare(given: argparse.Namespace) -> int:
+    from models import comparing
+
     templates = [catalog.find(identifier) for identifier in given.ids] or list(catalog.templates())
     found = []
     for template in templates:
-        metrics, shown = _trained(template)
+        compared = comparing.compare(template, template.runs[0], seeds=given.seeds, smoke=given.smoke)
         if given.json:
-            chosen = ("metric", "beats_dummy", "verdict", "split", "seed", "threads", "models", "lead")
-            found.append({"id": template.id, "data": template.data} | {name: metrics[name] for name in chosen})
+            found.append(compared.to_dict())
         else:
-            _show(f"{template.id} on {template.data}, {count(metrics['threads'], 'thread')}\n{shown}")
+            _show(f"{template.id} on {template.data}, {count(compared.first['threads'], 'thread')}\n{compared.words}")
     return _show(json.dumps(found, indent=1, ensure_ascii=False)) if given.json else program.DONE
-
-
-def _trained(template: catalog.Template) -> tuple[dict[str, Any], str]:
-    """Returns the metrics of a fresh run of the template in a process of its own, and what it printed."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "output"
-        paths = [str(catalog.ROOT.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-        run = subprocess.run(
-            [sys.executable, str(template.folder / "train.py"), "--output", str(output), "--no-plots"],
-            capture_output=True,
-            text=True,
-            timeout=COMPARE_SECONDS,
-            check=False,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-        )
-        if run.returncode not in (program.DONE, program.NOT_BETTER):
-            raise Refused(f"{template.id}: training ended with {run.returncode}: {run.stderr.strip()}")
-        metrics = files.read_json(output / "metrics.json", remedy="run it again")
-    return metrics, run.stdout.rsplit("\nResults are in", 1)[0] + "\n"
 
 
 def _data(given: argparse.Namespace) -> int:

@@ -4,9 +4,11 @@ Each is called with the template's task and the file it stands in, whose folder 
 """
 
 import argparse
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,8 @@ def _peer(task: AnyTask, case: Case[Any, Any, Any]) -> tuple[Callable[[Any], Any
     if task.peer is None:
         return None, 0.0, []
     fit = task.peer
+    with suppress(ImportError):  # most peers come from there, and loading it is no part of a training
+        importlib.import_module("sklearn.ensemble")
     try:
         peer, seconds = program.timed(lambda: fit(case))
     except Unavailable as error:
