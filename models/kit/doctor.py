@@ -94,7 +94,7 @@ def packages(here: Path) -> list[Finding]:
         except metadata.PackageNotFoundError:
             wrong.append(f"{name} is not installed")
             continue
-        if not all(_allows(*limit, version) for limit in re.findall(r"([<>=]+)([\d.]+)", line)):
+        if not all(_allows(sign, number, version) for sign, number in re.findall(r"([<>=]+)([\d.]+)", line)):
             wrong.append(f"{name} {version} is not {line.removeprefix(name)}")
     words = (
         f"{'; '.join(wrong)}; run `python -m pip install -r {REQUIREMENTS}`" if wrong else f"all {len(wanted)} there"
