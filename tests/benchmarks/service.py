@@ -52,6 +52,7 @@ all_of_them = [threading.Thread(target=work, args=(place,)) for place in range(t
 [each.join() for each in all_of_them]
 print(sum(counts) / seconds)
 """
+HEAD = b"POST /v1/framings HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 SAME = 'wrk.method = "POST"; wrk.headers["Content-Type"] = "application/json"; wrk.body = %s'
 DISTINCT = """
 local n = 0
@@ -161,10 +162,7 @@ def paced(port: int, rate: float, seconds: float) -> list[float]:
         async def one(number: int, due: float) -> None:
             text = json.dumps({"text": f"{SURE} {os.getpid()} {number}"}).encode()
             reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
-            writer.write(
-                b"POST /v1/framings HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
-                % (len(text), text)
-            )
+            writer.write(HEAD % len(text) + text)
             head = await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(int(re.search(rb"content-length: (\d+)", head)[1]))
             assert head.startswith(b"HTTP/1.1 200"), head
@@ -220,8 +218,8 @@ def against_echo(seconds: float, rounds: int) -> float:
     rate, cost = statistics.median(rates["echo"]), statistics.median(costs["echo"])
     for name in names:
         print(
-            f"{name:17} {statistics.median(rates[name]):6.0f} requests/s, {statistics.median(rates[name]) / rate:5.2f} x "
-            f"echo; {statistics.median(costs[name]):5.0f} us of processor each, so "
+            f"{name:17} {statistics.median(rates[name]):6.0f} requests/s, {statistics.median(rates[name]) / rate:5.2f} "
+            f"x echo; {statistics.median(costs[name]):5.0f} us of processor each, so "
             f"{cost / statistics.median(costs[name]):5.2f} x echo on a processor of its own"
         )
     return statistics.median(rates["distinct texts"])
@@ -290,7 +288,8 @@ def with_encoder(seconds: int, rounds: int) -> None:
         lives = life(port, seconds - 1)
         load.wait()
         print(
-            f"/livez while 64 connections ask for the encoder: p50 {lives[len(lives) // 2]:.1f}, worst {lives[-1]:.1f} ms"
+            f"/livez while 64 connections ask for the encoder: p50 {lives[len(lives) // 2]:.1f} ms, "
+            f"p99 {lives[int(len(lives) * 0.99)]:.1f} ms, worst {lives[-1]:.1f} ms"
         )
 
 
