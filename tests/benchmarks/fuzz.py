@@ -238,11 +238,9 @@ def from_hypothesis(port: int, count: int, seconds: float) -> int:
     )
     connection = http.client.HTTPConnection(HOST, port, timeout=120)
     end, sent = time.monotonic() + seconds, 0
-    healthy = list(HealthCheck)
+    healthy, phases = list(HealthCheck), [Phase.generate]
 
-    @settings(
-        max_examples=AT_ONCE, deadline=None, database=None, suppress_health_check=healthy, phases=[Phase.generate]
-    )
+    @settings(max_examples=AT_ONCE, deadline=None, database=None, suppress_health_check=healthy, phases=phases)
     @given(bodies | anything, st.sampled_from(["/v1/framings", "/v1/framings", "/v1/starters", "/v1/feedback"]))
     def send(body, path):
         nonlocal sent

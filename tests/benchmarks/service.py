@@ -22,7 +22,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 SURE = "What other books should we suggest to each reader from what they borrowed before?"  # the rules decide
-UNSURE = "We have a harbour and many ships"  # the encoder is asked
+UNSURE = (  # the encoder is asked
+    "We run a small harbour with forty berths and many visiting ships. For the last nine years the clerk has written "
+    "down the length of each ship, its flag, the wind, the tide, the month and who was on watch that day. We would "
+    "like to make something of these notes for the coming season, and the council wants to hear in June whether it is worth "
+    "the trouble."
+)
 ECHO = """
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -47,10 +52,11 @@ def work(place):
     while time.perf_counter() < end:
         reader.read([f"{texts} {counts[place]}"])
         counts[place] += 1
+before = time.process_time()
 all_of_them = [threading.Thread(target=work, args=(place,)) for place in range(threads)]
 [each.start() for each in all_of_them]
 [each.join() for each in all_of_them]
-print(sum(counts) / seconds)
+print(sum(counts) / seconds, (time.process_time() - before) / sum(counts) * 1_000)
 """
 DELAY = """
 function delay()
@@ -244,8 +250,8 @@ def asked_the_encoder(port: int) -> tuple[int, int]:
 def with_encoder(seconds: int, rounds: int) -> None:
     """Print what the service takes where the encoder is asked, beside what the encoder alone does."""
     threads = min(4, os.cpu_count() or 1)
-    ratios, lives = [], []
-    with service("--queue", "200") as (port, _):
+    ratios, costs = [], []
+    with service("--queue", "200") as (port, process):
         for _ in range(rounds):
             command = [sys.executable, "-c", ALONE, UNSURE, str(seconds), str(threads)]
             done = subprocess.run(
@@ -256,12 +262,21 @@ def with_encoder(seconds: int, rounds: int) -> None:
                 text=True,
                 check=True,
             )
-            alone = float(done.stdout)
+            alone, alone_cost = map(float, done.stdout.split())
+            before = processor(process)
             measured = wrk(port, DISTINCT % body(UNSURE + " %d %d"), seconds=seconds, connections=8)
             assert asked_the_encoder(port)[1] == 0
             ratios.append(measured["rate"] / alone)
-            print(f"encoder alone {alone:.0f}/s, service {measured['rate']:.0f}/s, p99 {measured['p99']:.0f} ms")
-        print(f"with the encoder: {statistics.median(ratios):.2f} x the encoder alone")
+            cost = (processor(process) - before) / measured["requests"] * 1_000
+            costs.append(alone_cost / cost)
+            print(
+                f"encoder alone {alone:.0f}/s, {alone_cost:.1f} ms of processor each; "
+                f"service {measured['rate']:.0f}/s, {cost:.1f} ms, p99 {measured['p99']:.0f} ms"
+            )
+        print(
+            f"with the encoder: {statistics.median(ratios):.2f} x the encoder alone; "
+            f"{statistics.median(costs):.2f} x by processor time"
+        )
         load = subprocess.Popen(
             [
                 "wrk",
