@@ -25,8 +25,8 @@ SURE = "What other books should we suggest to each reader from what they borrowe
 UNSURE = (  # the encoder is asked
     "We run a small harbour with forty berths and many visiting ships. For the last nine years the clerk has written "
     "down the length of each ship, its flag, the wind, the tide, the month and who was on watch that day. We would "
-    "like to make something of these notes for the coming season, and the council wants to hear in June whether it is worth "
-    "the trouble."
+    "like to make something of these notes for the coming season, and the council wants to hear in June whether it is "
+    "worth the trouble."
 )
 ECHO = """
 from fastapi import FastAPI
@@ -50,7 +50,7 @@ reader.read([texts])
 end = time.perf_counter() + seconds
 def work(place):
     while time.perf_counter() < end:
-        reader.read([f"{texts} {counts[place]}"])
+        reader.read([f"{texts} {734512 + place} {counts[place]}"])
         counts[place] += 1
 before = time.process_time()
 all_of_them = [threading.Thread(target=work, args=(place,)) for place in range(threads)]
