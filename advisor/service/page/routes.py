@@ -44,7 +44,7 @@ async def index(request: Request) -> Response:
     try:
         require_type(request.scope, FORM_TYPES)
         asked = form.read(await body_of(request.receive))
-        body = to_json({name: value for name, value in asked.request().items() if value})
+        body = to_json({name: value for name, value in asked.request().items() if value or name == "text"})
         if asked.do == DOWNLOAD:
             return await _starter(request, parsed(StarterRequest, body))
         return await _framed(request, asked, parsed(FramingRequest, body))
