@@ -170,8 +170,10 @@ def test_two_runs_do_not_write_the_same_file(asked, tmp_path, capsys):
 
 def test_a_bar_is_shown_on_a_terminal_alone(asked, tmp_path):
     import pty
+    import termios
 
     parent, child = pty.openpty()
+    termios.tcsetwinsize(child, (24, 80))
     command = [sys.executable, "-m", "advisor", "batch", str(asked), str(tmp_path / "out.jsonl")]
     process = subprocess.Popen(command, stderr=child)
     os.close(child)
