@@ -110,5 +110,8 @@ def _shows_page(settings: Settings, known: keys.Keys | None) -> bool:
 
 async def _metrics(request: Request) -> Response:
     desk: Desk = request.app.state.desk
-    gauges = {"advisor_desk_inside": ("pieces of work in the threads or waiting for one", desk.inside)}
+    gauges = {
+        f"advisor_{name}_waiting": (f"{name} that are being framed in a thread, or wait for one", lane.inside)
+        for name, lane in (("texts", desk.texts), ("tables", desk.tables))
+    }
     return Response(request.app.state.metrics.text(gauges), media_type=metrics.MEDIA_TYPE)

@@ -1,7 +1,8 @@
 """Where framings are made: on the event loop where the rules are sure, else in a few threads with a bounded queue.
 
 The loop itself never does more than a few milliseconds of work before it looks at its sockets again, so that /livez
-answers at once however much there is to do.
+answers at once however much there is to do. Tables and starters, which may take seconds, have threads of their own: a
+text never waits behind them.
 """
 
 import asyncio
@@ -24,22 +25,47 @@ RETRY_AFTER = ((b"retry-after", b"1"),)
 T = TypeVar("T")
 
 
+class Lane:
+    """Threads, and a queue before them that does not grow without end."""
+
+    def __init__(self, name: str, *, threads: int, queue: int) -> None:
+        self.inside = 0  # pieces that are being done or wait
+        self._room = threads + queue
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+
+    async def do(self, piece: Callable[[], T], *, waits: bool = False) -> T:
+        """What `piece` returns, called in one of the threads; with `waits` a full queue is waited for.
+
+        Raises:
+            Refusal: busy; so many wait already that this one would wait too long.
+        """
+        if self.inside >= self._room and not waits:
+            raise Refusal("busy", "too many requests wait already; send it again in a second", headers=RETRY_AFTER)
+        loop = asyncio.get_running_loop()
+        self.inside += 1
+        future: Future[T] = self._pool.submit(piece)
+        # A caller who gives up leaves, but the thread is busy until the work is done.
+        future.add_done_callback(lambda _: _soon(loop, self._done))
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Let the threads go once their work is done."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _done(self) -> None:
+        self.inside -= 1
+
+
 class Desk:
     """Frames descriptions for every door of the service."""
 
     def __init__(self, settings: Settings) -> None:
+        threads = settings.threads or min(MOST_THREADS, os.cpu_count() or 1)
         self.encoder = settings.encoder == "on"
-        self.threads = settings.threads or min(MOST_THREADS, os.cpu_count() or 1)
-        self._room = self.threads + settings.queue
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="desk")
-        self._inside = 0
+        self.texts = Lane("texts", threads=threads, queue=settings.queue)
+        self.tables = Lane("tables", threads=max(1, threads // 2), queue=settings.queue)
         self._turn = asyncio.Lock()
         self._turned = 0.0
-
-    @property
-    def inside(self) -> int:
-        """Pieces of work that are being done or wait."""
-        return self._inside
 
     async def frame(
         self,
@@ -67,8 +93,7 @@ class Desk:
         """
         if table is None and target is None and isinstance(text, str) and len(text) <= SHORT:
             async with self._turn:
-                now = time.monotonic()
-                if now - self._turned > LONGEST_TURN:
+                if time.monotonic() - self._turned > LONGEST_TURN:
                     await asyncio.sleep(0)  # whoever became ready since is served before
                     self._turned = time.monotonic()
                 framing = self._at_once(text, answers)
@@ -78,30 +103,12 @@ class Desk:
         def whole() -> T:
             return finish(api.frame(text, table=table, target=target, answers=answers, encoder=self.encoder))
 
-        return await self.work(whole, waits=waits), True
+        return await (self.texts if table is None else self.tables).do(whole, waits=waits), True
 
     def _at_once(self, text: str, answers: Mapping[str, str] | None) -> Framing | None:
         if self.encoder:
             return api.frame_if_sure(text, answers=answers)
         return api.frame(text, answers=answers, encoder=False)
-
-    async def work(self, piece: Callable[[], T], *, waits: bool = False) -> T:
-        """What `piece` returns, called in one of the threads.
-
-        Raises:
-            Refusal: busy; so many wait already that this one would wait too long.
-        """
-        if self._inside >= self._room and not waits:
-            raise Refusal("busy", "too many requests wait already; send it again in a second", headers=RETRY_AFTER)
-        loop = asyncio.get_running_loop()
-        self._inside += 1
-        future: Future[T] = self._pool.submit(piece)
-        # A caller who gives up leaves, but the thread is busy until the work is done.
-        future.add_done_callback(lambda _: _soon(loop, self._left))
-        return await asyncio.wrap_future(future)
-
-    def _left(self) -> None:
-        self._inside -= 1
 
     def warm(self) -> str | None:
         """Load what framing needs and return the hash of the encoder, None where none is asked."""
@@ -115,7 +122,8 @@ class Desk:
 
     def close(self) -> None:
         """Let the threads go once their work is done."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.texts.close()
+        self.tables.close()
 
 
 def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

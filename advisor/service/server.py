@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import uvicorn
@@ -34,7 +35,8 @@ class PatientProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._settings = _settings()
         self._phase = HEAD
-        self._head_bytes = 0
+        self._head_bytes = 0  # of whole headers
+        self._unfinished = 0  # of a head that has not come to its end
         self._body_bytes = 0
         self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -63,8 +65,8 @@ class PatientProtocol(HttpToolsProtocol):
         if self._phase == DONE:
             self._stop()
         elif self._phase == HEAD:
-            self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD:
+            self._unfinished += len(data)
+            if self._unfinished > MOST_HEAD:
                 self._refuse("head_too_large", "the request line and headers are too long; shorten them")
             elif self._deadline is None:
                 self._wait(self._settings.header_seconds)
@@ -74,11 +76,11 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._phase, self._head_bytes, self._body_bytes = HEAD, 0, 0
+        self._phase, self._head_bytes, self._unfinished, self._body_bytes = HEAD, 0, 0, 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One more header."""
-        self._head_bytes += len(name) + len(value)
+        self._head_bytes += len(name) + len(value) + len(b": \r\n")
         if self._head_bytes > MOST_HEAD:
             raise ValueError  # the parser stops, and send_400_response is called
         super().on_header(name, value)
@@ -136,7 +138,7 @@ class PatientProtocol(HttpToolsProtocol):
             body = problems.problem(status, code, detail, os.urandom(8).hex())
             self.transport.write(
                 b"HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n%s\r\n%s"
-                % (status, code.encode(), problems.MEDIA_TYPE.encode(), len(body), header, body)
+                % (status, HTTPStatus(status).phrase.encode(), problems.MEDIA_TYPE.encode(), len(body), header, body)
             )
         self.transport.close()
         if self.cycle is not None:  # whoever still reads the body learns that nobody sends it

@@ -40,7 +40,7 @@ class Settings:
         "auto", "whether the page at / is served; auto: only where no API key is asked for", choices=("auto", *ON_OFF)
     )
     threads: int = _setting(
-        0, "threads for the encoder, tables and starters; 0: one for each processor, at most 4", most=64
+        0, "threads for the encoder, and half as many for tables; 0: one for each processor, at most 4", most=64
     )
     queue: int = _setting(64, "requests that may wait for such a thread; one more is answered 503", most=100_000)
     cache: int = _setting(

@@ -31,7 +31,7 @@ class Starters:
         seen = visit(scope)
         require_type(scope, JSON_TYPES)
         request = parsed(StarterRequest, await body_of(receive))
-        body, category = await self._desk.work(lambda: started(request, encoder=self._desk.encoder))
+        body, category = await self._desk.tables.do(lambda: started(request, encoder=self._desk.encoder))
         seen.characters, seen.category, seen.door = len(request.text), category, "pool"
         headers = (
             (b"content-disposition", b'attachment; filename="starter.zip"'),
