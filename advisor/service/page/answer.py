@@ -68,7 +68,8 @@ def _what_would_change(framing: Framing) -> Html:
         return element(
             "p", "Nothing in the text speaks for another kind of task, and no question is left.", class_="change"
         )
-    ask = [" ", element("a", "Answer a question", href="#questions"), " to make sure."] if framing.questions else []
+    link = element("a", "Answer a question", href="#questions")
+    ask = [element("span", " ", link, " to make sure.", class_="ask")] if framing.questions else []
     return element("p", element("b", "What would change it: "), said, *ask, class_="change")
 
 
