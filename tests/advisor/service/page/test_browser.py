@@ -108,7 +108,6 @@ def test_the_whole_flow(visit, script):
     page.wait_for_selector("h1:has-text('Classification.')")
     assert page.locator("mark").count() >= 1
     assert page.locator(".bars li").count() == 9
-    page.click("#starter summary >> nth=0")
     assert "import" in page.inner_text("#starter pre >> nth=1")
     with page.expect_download() as download:
         page.click("#starter .primary")
