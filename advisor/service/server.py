@@ -1,6 +1,7 @@
 """The server: uvicorn, with limits on slow and endless requests, and an end that answers all that is in flight."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -19,6 +20,8 @@ from advisor.service.settings import Settings, decided, exported
 MOST_HEAD = 32 * 1024  # bytes of a request line and its headers
 LEAST_RATE = 16 * 1024  # bytes a second, below which a body that takes long is given up
 SWITCH_SECONDS = 0.001  # how long a thread may keep the interpreter while the loop waits for it
+
+MOST_UNCHECKED = 50_000  # new objects before garbage is looked for: some ten framings, which leave hardly any
 
 HEAD, BODY, DONE = range(3)
 
@@ -190,6 +193,7 @@ def application() -> Any:
     from advisor.service.app import create_app
 
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(MOST_UNCHECKED, *gc.get_threshold()[1:])
     return create_app()
 
 
