@@ -204,7 +204,8 @@ def refusal(trained: Trained[Any, Any, Any, Model, Groups]) -> str | None:
     if not agreement or np.mean(agreement) >= SHAKY:
         return None
     return (
-        f"The groups do not come back in other samples (adjusted Rand index {np.mean(agreement):.2f} is below {SHAKY}): "
+        "The groups do not come back in other samples "
+        f"(adjusted Rand index {np.mean(agreement):.2f}, below {SHAKY}): "
         "they say little about new rows: take fewer groups, or the baseline, one group."
     )
 
