@@ -99,7 +99,8 @@ def _first(rows: tc.Tensor, components: int, generator: np.random.Generator) -> 
         squares = (rows * rows).sum(1, keepdim=True) - 2 * (rows @ centres.mT) + (centres * centres).sum(1)
         share = tc.one_hot(squares.argmin(1), components).to(rows.dtype)
         centres = (share.mT @ rows) / share.sum(0).clamp(min=1).unsqueeze(1)
-    return share
+    first: tc.Tensor = share
+    return first
 
 
 def _maximised(rows: tc.Tensor, share: tc.Tensor, *, shrinkage: float, ridge: float) -> Mixture:
