@@ -5,12 +5,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import censoring  # noqa: E402
-import gibbs  # noqa: E402
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
+import censoring
+import gibbs
+import numpy as np
+import pytest
 
-import tensor_core as tc  # noqa: E402
+import tensor_core as tc
 
 
 def test_weights_recover_what_censored_ratings_hide() -> None:
