@@ -20,10 +20,10 @@ def made(seed: int = 7) -> pl.DataFrame:
     generator = np.random.default_rng(seed)
     person, book = generator.normal(size=(PEOPLE, TASTES)), generator.normal(size=(BOOKS, TASTES)) / TASTES**0.5
     strict, good = generator.normal(0, 0.4, PEOPLE), generator.normal(0, 0.4, BOOKS)
-    known = generator.gumbel(0, 1, BOOKS)
+    known = generator.gumbel(0, 0.4, BOOKS)
     rows = []
     for who in range(PEOPLE):
-        draw = 1.2 * person[who] @ book.T + known
+        draw = 2.0 * person[who] @ book.T + known
         left, day = np.ones(BOOKS, dtype=bool), FIRST_DAY + int(generator.integers(0, 300))
         last = -1
         for _ in range(int(generator.integers(FEWEST, MOST + 1))):
