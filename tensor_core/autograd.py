@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import torch
 
-from tensor_core.tracing import watching
+from tensor_core.tracing import CaptureError, watching
 
 # What a gradient rule computes with: a raw torch.Tensor, or a Traced tensor when the rule itself is to be recorded.
 Array: TypeAlias = Any
@@ -217,7 +217,7 @@ def walk(
                     flow = (flow.real if flow.is_complex() and not place.dtype.is_complex else flow).to(place.dtype)
                 if place in grads:
                     if place in sums:
-                        grads[place].add_(flow)
+                        grads[place] += flow
                     else:
                         grads[place] = grads[place] + flow
                         if not create_graph:
@@ -287,14 +287,24 @@ def accumulate(found: dict[Place, Array], *, create_graph: bool, handle: Callabl
             continue
         if watch is not None:
             watch.leaves[owner] = None
-        held = owner.grad
+        held: Any = owner.grad
+        given = _handled(grad, handle)
         if held is None:
-            owner.grad = grad if create_graph else handle(grad)
+            owner.grad = given
+        elif not isinstance(held, Traced) or not isinstance(given, Traced):
+            if watch is not None and watch.fakes is not None:
+                raise CaptureError("a captured step cannot add to a gradient of rows that is there; call zero_grad()")
+            owner.grad = held + given if isinstance(given, Traced) else given + held
         elif create_graph or held.place is not None:
-            owner.grad = held + (grad if create_graph else handle(grad))  # type: ignore[operator]
+            owner.grad = held + given  # type: ignore[operator]
         else:
             held.raw.add_(grad)
             held.memory.write(next_number())
+
+
+def _handled(grad: Array, handle: Callable[..., Traced]) -> Any:
+    """`grad` as its owner sees it; a traced one, or a gradient of rows, is what it is."""
+    return handle(grad) if isinstance(grad, torch.Tensor) else grad
 
 
 def _leading_to(targets: frozenset[Place], roots: Iterable[Place]) -> set[Place]:
@@ -317,10 +327,9 @@ def _leading_to(targets: frozenset[Place], roots: Iterable[Place]) -> set[Place]
 def _run_hooks(hooks: dict[int, Hook], grad: Array, handle: Callable[..., Traced]) -> Array:
     """`grad` after each hook had its turn; a hook sees a tensor and may return another one."""
     for hook in list(hooks.values()):
-        traced = isinstance(grad, Traced)
-        answer = hook(grad if traced else handle(grad))
+        answer = hook(_handled(grad, handle))
         if answer is not None:
-            grad = answer if traced else answer.raw
+            grad = answer if isinstance(grad, Traced) else answer.raw
     return grad
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from tensor_core.autograd import Array, Leaf, Node, Place, enable_grad, is_grad_enabled, next_number, walk
+from tensor_core.rows import dense
 from tensor_core.tensor import Tensor
 from tensor_core.tracing import watching
 
@@ -71,7 +72,7 @@ class _Again:
             handle=Tensor.handle,
             targets=frozenset(place for place in asked if place is not None),
         )
-        return [None if place is None else found.get(place) for place in asked]
+        return [None if place is None else dense(found.get(place)) for place in asked]
 
 
 _AGAIN = _Again()

@@ -24,6 +24,7 @@ from typing import Any, Self
 import torch
 
 from tensor_core.autograd import Leaf, Node, accumulate, walk
+from tensor_core.rows import dense
 from tensor_core.tensor import Tensor
 
 _BUCKET_BYTES = 4 * 2**20  # large enough that a message is not mostly latency, small enough to overlap
@@ -143,7 +144,7 @@ class Averager:
 
     def _send(self, bucket: list[Tensor], grads: dict[Any, Any]) -> tuple[Any, list[torch.Tensor]]:
         """Start to gather a bucket's gradients, and for each whether this process has one."""
-        flat = [grads[p.place].reshape(-1) if p.place in grads else torch.zeros_like(p.raw).reshape(-1) for p in bucket]
+        flat = [(dense(grads[p.place]) if p.place in grads else torch.zeros_like(p.raw)).reshape(-1) for p in bucket]
         known = torch.tensor([float(p.place in grads) for p in bucket], dtype=flat[0].dtype, device=flat[0].device)
         mine = torch.cat([*flat, known])
         if self.world.size == 1:

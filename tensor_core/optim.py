@@ -1,4 +1,8 @@
-"""Optimisers: one multi-tensor update each. Their state is tensors, saved and loaded like a module's."""
+"""Optimisers: one multi-tensor update each. Their state is tensors, saved and loaded like a module's.
+
+Of a parameter whose gradient has some rows alone (`rows.RowGradient`) an update sees those rows, and those of its
+state: the others wait, with what they remember, until they are read again. For Adam this is torch's SparseAdam.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,6 +11,7 @@ from typing import Any
 import torch
 
 from tensor_core.autograd import next_number
+from tensor_core.rows import Loan, RowGradient
 from tensor_core.tensor import Tensor
 from tensor_core.tracing import outdate, paused, watching
 
@@ -60,6 +65,7 @@ class Optimizer:
                 if not param.requires_grad or not param.is_leaf:
                     raise ValueError(f"{type(self).__name__} needs leaves that require a gradient, not {param!r}")
         self.state: dict[str, torch.Tensor] = {}
+        self._loan = Loan()
 
     def zero_grad(self) -> None:
         """Forget every parameter's gradient."""
@@ -76,22 +82,36 @@ class Optimizer:
             ready = [(f"{number}.{i}", param) for i, param in enumerate(group["params"]) if param.grad is not None]
             if not ready:
                 continue
-            keys = [key for key, _ in ready]
-            self.update(group, keys, [param.raw for _, param in ready], [param.grad.raw for _, param in ready])
+            grads = [self._summed(key, param.grad.raw) for key, param in ready]
+            params = [self._loan.take(key, param.raw) for key, param in ready]
+            self.update(group, [key for key, _ in ready], params, grads)
+            self._loan.put_back()
             for _, param in ready:
                 param.memory.write(next_number())
+
+    def _summed(self, key: str, grad: Any) -> torch.Tensor:
+        """The gradient as an array; of rows alone, which are then all that the update sees of parameter and state."""
+        if not isinstance(grad, RowGradient):
+            raw: torch.Tensor = grad
+            return raw
+        self._loan.index[key] = grad.index
+        return grad.totals()[0]
 
     def update(self, group: Group, keys: list[str], params: list[torch.Tensor], grads: list[torch.Tensor]) -> None:
         """Write the moved parameters; each optimiser says it for itself."""
         raise NotImplementedError
 
-    def kept(self, name: str, keys: list[str], make: Callable[[int], torch.Tensor]) -> list[torch.Tensor]:
-        """The state tensor called `name` of each parameter, made at first use."""
-        for i, key in enumerate(keys):
+    def kept(self, name: str, keys: list[str], start: torch.Tensor | None = None) -> list[torch.Tensor]:
+        """The state tensor called `name` of each parameter, at first a copy of `start`, or zeros like the parameter."""
+        for key in keys:
             if f"{name}.{key}" not in self.state:
                 with paused():
-                    self.state[f"{name}.{key}"] = make(i)
-        return [self.state[f"{name}.{key}"] for key in keys]
+                    self.state[f"{name}.{key}"] = self._zeros(key) if start is None else start.clone()
+        return [self._loan.take(key, self.state[f"{name}.{key}"]) for key in keys]
+
+    def _zeros(self, key: str) -> torch.Tensor:
+        group, position = map(int, key.split("."))
+        return torch.zeros_like(self.param_groups[group]["params"][position].raw)
 
     def state_dict(self) -> dict[str, Any]:
         """`state`: tensors by name; `groups`: the settings of each group."""
@@ -149,7 +169,7 @@ class SGD(Optimizer):
             grads = list(torch._foreach_add(grads, params, alpha=group["weight_decay"]))
         momentum = group["momentum"]
         if momentum:
-            sums = self.kept("momentum", keys, lambda i: torch.zeros_like(params[i]))
+            sums = self.kept("momentum", keys)
             torch._foreach_mul_(sums, momentum)
             torch._foreach_add_(sums, grads)
             grads = list(torch._foreach_add(grads, sums, alpha=momentum)) if group["nesterov"] else sums
@@ -190,8 +210,8 @@ class Adam(Optimizer):
             torch._foreach_mul_(params, 1 - group.rate * decay)
         elif decay:
             grads = list(torch._foreach_add(grads, params, alpha=decay))
-        mean = self.kept("mean", keys, lambda i: torch.zeros_like(params[i]))
-        square = self.kept("square", keys, lambda i: torch.zeros_like(params[i]))
+        mean = self.kept("mean", keys)
+        square = self.kept("square", keys)
         torch._foreach_lerp_(mean, grads, 1 - beta1)
         torch._foreach_mul_(square, beta2)
         torch._foreach_addcmul_(square, grads, grads, 1 - beta2)
@@ -208,9 +228,9 @@ class Adam(Optimizer):
     def _aged(self, name: str, group: Group, keys: list[str], beta: float) -> torch.Tensor:
         """`beta` to the power of each moved parameter's number of steps, after this one."""
         number, total = keys[0].split(".")[0], len(group["params"])
-        (ages,) = self.kept(
-            name, [number], lambda _: torch.ones(total, dtype=group.rate.dtype, device=group.rate.device)
-        )
+        with paused():
+            start = torch.ones(total, dtype=group.rate.dtype, device=group.rate.device)
+        (ages,) = self.kept(name, [number], start)
         if len(keys) == total:
             return ages.mul_(beta)
         places = torch.tensor([int(key.split(".")[1]) for key in keys], device=ages.device)
@@ -237,6 +257,40 @@ class AdamW(Adam):
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
 
+class Adagrad(Optimizer):
+    """Adagrad (Duchi et al. 2011, figure 1): steps shrink with the sum of all squared gradients so far.
+
+    >>> import tensor_core as tc
+    >>> x = tc.tensor([1.0], requires_grad=True)
+    >>> (x * 3).sum().backward()
+    >>> Adagrad([x], lr=0.1).step()
+    >>> x
+    tensor([0.9000], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[Mapping[str, Any]],
+        lr: float = 1e-2,
+        *,
+        eps: float = 1e-10,
+        weight_decay: float = 0.0,
+    ) -> None:
+        """Take parameters and settings."""
+        super().__init__(params, lr=lr, eps=eps, weight_decay=weight_decay)
+
+    def update(self, group: Group, keys: list[str], params: list[torch.Tensor], grads: list[torch.Tensor]) -> None:
+        """p -= lr · g / (√s + eps), with s the sum of all g²."""
+        if group["weight_decay"]:
+            grads = list(torch._foreach_add(grads, params, alpha=group["weight_decay"]))
+        sums = self.kept("sum", keys)
+        torch._foreach_addcmul_(sums, grads, grads)
+        root = torch._foreach_sqrt(sums)
+        torch._foreach_add_(root, group["eps"])
+        moves = torch._foreach_div(grads, root)
+        torch._foreach_addcmul_(params, moves, [group.rate.neg()] * len(params))
+
+
 def _precise(device: torch.device) -> torch.dtype:
     """Double precision, or single precision on a device without it."""
     return torch.float32 if device.type == "mps" else torch.float64
@@ -245,14 +299,20 @@ def _precise(device: torch.device) -> torch.dtype:
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> Tensor:
     """The norm of all gradients together; they are scaled down to `max_norm` if it is larger (Pascanu et al. 2013)."""
     held = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    grads = [param.grad for param in held if param.grad is not None]
+    grads: list[Any] = [param.grad for param in held if param.grad is not None]
     if not grads:
         return Tensor.handle(torch.zeros(()))
-    raws = [grad.raw for grad in grads]
-    total = torch.linalg.vector_norm(torch.stack([norm.to(raws[0].device) for norm in torch._foreach_norm(raws)]))
-    torch._foreach_mul_(raws, (max_norm / (total + 1e-6)).clamp(max=1.0))  # torch's guard against a norm of 0
-    for grad in grads:
-        grad.memory.write(next_number())
+    raws = [grad.raw for grad in grads if isinstance(grad, Tensor)]
+    norms = [*(torch._foreach_norm(raws) if raws else ()), *[g.norm() for g in grads if isinstance(g, RowGradient)]]
+    total = torch.linalg.vector_norm(torch.stack([norm.to(norms[0].device) for norm in norms]))
+    factor = (max_norm / (total + 1e-6)).clamp(max=1.0)  # torch's guard against a norm of 0
+    if raws:
+        torch._foreach_mul_(raws, factor)
+    for param in held:
+        if isinstance(param.grad, RowGradient):
+            param.grad = param.grad.scaled(factor)
+        elif param.grad is not None:
+            param.grad.memory.write(next_number())
     return Tensor.handle(total)
 
 

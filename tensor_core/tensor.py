@@ -336,7 +336,7 @@ def grad(
                 f"input {position}, of shape {tuple(tensor.shape)}, was not used to compute the outputs; "
                 "pass allow_unused=True to get None for it"
             )
-        answers.append(answer if answer is None or isinstance(answer, Tensor) else Tensor.handle(answer))
+        answers.append(Tensor.handle(answer) if isinstance(answer, torch.Tensor) else answer)
     return tuple(answers)
 
 

@@ -180,7 +180,7 @@ def trace(
             found, outline = call(tensors)
             if not watch.optimizers:
                 left.extend(leaf for leaf in watch.leaves if _is_fake(leaf.grad))
-                found = [*found, *(leaf.grad.raw for leaf in left)]
+                found = [*found, *(_dense(leaf.grad) for leaf in left)]
             # What is state already is copied, because the caller would see the next step write into it.
             known = {id(fake) for _, fake, _ in lift.lifted.values()} | {id(t) for t in tensors}
             return [lift.lift(t).clone() if id(lift.lift(t)) in known else t for t in found]
@@ -334,7 +334,14 @@ def _forget_fakes(watch: Watch) -> None:
 
 
 def _is_fake(tensor: Any) -> bool:
-    return tensor is not None and type(tensor.raw) is not torch.Tensor
+    if tensor is None:
+        return False
+    return type(tensor.raw if isinstance(tensor.raw, torch.Tensor) else tensor.values) is not torch.Tensor
+
+
+def _dense(grad: Any) -> Any:
+    """The array of a gradient, or of a gradient of rows."""
+    return grad.raw if isinstance(grad.raw, torch.Tensor) else grad.to_dense().raw
 
 
 def _explained(error: Exception) -> CaptureError:

@@ -10,6 +10,7 @@ from tensor_core.nn.init import zeros_ as zeros_
 from tensor_core.nn.layers import GELU as GELU
 from tensor_core.nn.layers import Dropout as Dropout
 from tensor_core.nn.layers import Embedding as Embedding
+from tensor_core.nn.layers import EmbeddingBag as EmbeddingBag
 from tensor_core.nn.layers import LayerNorm as LayerNorm
 from tensor_core.nn.layers import Linear as Linear
 from tensor_core.nn.layers import MultiheadAttention as MultiheadAttention

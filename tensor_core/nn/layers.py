@@ -6,8 +6,9 @@ from typing import Any
 from tensor_core.creation import empty, ones, zeros
 from tensor_core.nn.init import kaiming_uniform_, normal_, uniform_, xavier_uniform_
 from tensor_core.nn.module import Module, Parameter
-from tensor_core.ops.attention import embedding, layer_norm, scaled_dot_product_attention
+from tensor_core.ops.attention import layer_norm, scaled_dot_product_attention
 from tensor_core.ops.elementwise import gelu, relu
+from tensor_core.ops.lookup import embedding, embedding_bag
 from tensor_core.ops.losses import dropout
 from tensor_core.ops.matrix import linear
 from tensor_core.tensor import Tensor
@@ -92,23 +93,58 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
+        sparse: bool = False,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        """Draw standard normal vectors."""
+        """Draw standard normal vectors; `sparse`: the weight's gradient has the rows that were read, and no others."""
         self.weight = Parameter(empty(num_embeddings, embedding_dim, device=device, dtype=dtype))
-        self.padding_idx = padding_idx
+        self.padding_idx, self.sparse = padding_idx, sparse
         normal_(self.weight)
         if padding_idx is not None:
             self.weight.raw[padding_idx].zero_()
 
     def forward(self, input: Tensor) -> Tensor:
         """The vector at each index."""
-        return embedding(input, self.weight, self.padding_idx)
+        return embedding(input, self.weight, self.padding_idx, sparse=self.sparse)
 
     def _settings(self) -> str:
         rows, width = self.weight.shape
-        return f"{rows}, {width}" + ("" if self.padding_idx is None else f", padding_idx={self.padding_idx}")
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{rows}, {width}{padding}{', sparse=True' if self.sparse else ''}"
+
+
+class EmbeddingBag(Embedding):
+    """The mean (or "sum") of learned vectors over each row of indices, or over the bags that begin at `offsets`.
+
+    >>> from tensor_core import tensor
+    >>> EmbeddingBag(10, 3)(tensor([1, 2, 4]), tensor([0, 2])).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        *,
+        mode: str = "mean",
+        padding_idx: int | None = None,
+        sparse: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        """Draw standard normal vectors; settings as for `embedding_bag`."""
+        super().__init__(num_embeddings, embedding_dim, padding_idx, sparse=sparse, device=device, dtype=dtype)
+        self.mode = mode
+
+    def forward(self, input: Tensor, offsets: Tensor | None = None) -> Tensor:
+        """One vector for each bag: (bags, width)."""
+        return embedding_bag(
+            input, self.weight, offsets, mode=self.mode, padding_idx=self.padding_idx, sparse=self.sparse
+        )
+
+    def _settings(self) -> str:
+        return f"{super()._settings()}, mode={self.mode!r}"
 
 
 class LayerNorm(Module):

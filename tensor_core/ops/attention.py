@@ -1,4 +1,4 @@
-"""What a transformer is made of: rows looked up, features normalised, attention (Vaswani et al. 2017, eq. 1).
+"""What a transformer is made of: features normalised over a width, attention (Vaswani et al. 2017, eq. 1).
 
 Each is one op on torch's fused kernels, forward and backward. Those have no derivatives of their own, so a rule that is
 itself to be recorded goes through the same formula written in differentiable ops.
@@ -19,39 +19,6 @@ from tensor_core.tensor import Tensor
 from tensor_core.tensor import recorded_gradients as _recorded_gradients
 
 _ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
-
-
-def _row_slope(grad: Array, indices: Array, rows: int, padding_idx: int) -> Array:
-    looked_up = _lookup(grad, indices, -1)
-    return looked_up if padding_idx < 0 else looked_up * indices.ne(padding_idx).unsqueeze(-1)
-
-
-@op(input=_row_slope)
-def _summed_rows(input: Array, indices: Array, rows: int, padding_idx: int) -> Array:
-    """A matrix of `rows` rows: each the sum of the rows of `input` that were looked up there."""
-    return _ATEN.embedding_dense_backward(input, indices, rows, padding_idx, False)
-
-
-@op(weight=lambda grad, input, shape, padding_idx: _summed_rows(grad, input, shape[0], padding_idx))
-def _lookup(weight: Array, input: Array, padding_idx: int) -> Array:
-    return torch.embedding(weight, input)
-
-
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """The row of `weight` at each index; the row `padding_idx` gets no gradient.
-
-    >>> embedding(tensor([1, 0]), tensor([[1.0, 2.0], [3.0, 4.0]]))
-    tensor([[3., 4.],
-            [1., 2.]])
-    """
-    rows = weight.shape[0]
-    if padding_idx is not None and not -rows <= padding_idx < rows:
-        raise ValueError(f"embedding: padding_idx is one of the {rows} rows, not {padding_idx}")
-    try:
-        return _lookup(weight, input, -1 if padding_idx is None else padding_idx % rows)
-    except IndexError:
-        low, high = int(input.raw.min()), int(input.raw.max())
-        raise IndexError(f"embedding: indices go from 0 to {rows - 1}, but input holds {low} to {high}") from None
 
 
 def _plain_layer_norm(

@@ -12,7 +12,7 @@ import torch
 from tensor_core.amp import lowered as _lowered
 from tensor_core.autograd import Array
 from tensor_core.op import op
-from tensor_core.ops.index import index_select
+from tensor_core.ops.lookup import index_select
 from tensor_core.tensor import Tensor
 
 _ATEN: Any = torch.ops.aten  # kernels that torch gives no other name

@@ -7,6 +7,7 @@ import torch
 
 from tensor_core.autograd import Array
 from tensor_core.op import op, write_op
+from tensor_core.ops.lookup import gather
 from tensor_core.ops.shape import _slice, narrow, select, unsqueeze, view
 from tensor_core.tensor import Tensor
 
@@ -158,17 +159,6 @@ def setitem(input: Tensor, key: Any, value: Any) -> None:
     target.copy_(value)
 
 
-@op(input=lambda grad, dim, index, shape: grad.new_zeros(shape).scatter_add(dim, index, grad))
-def gather(input: Array, dim: int, index: Array) -> Array:
-    """From each row along `dim` the entries at the positions in `index`.
-
-    >>> gather(tensor([[1, 2], [3, 4]]), 1, tensor([[1], [0]]))
-    tensor([[2],
-            [3]])
-    """
-    return torch.gather(input, dim, index)
-
-
 @op(
     input=lambda grad: grad,
     src=lambda grad, dim, index: grad.gather(dim, index),
@@ -195,19 +185,6 @@ def scatter(input: Array, dim: int, index: Array, src: Any) -> Array:
     tensor([1., 0., 2.])
     """
     return torch.scatter(input, dim, index, src)
-
-
-@op(
-    input=lambda grad, dim, index, shape: grad.new_zeros(shape).index_add(dim, index, grad),
-)
-def index_select(input: Array, dim: int, index: Array) -> Array:
-    """The entries at the positions in `index` (a vector) along `dim`.
-
-    >>> index_select(tensor([[1, 2], [3, 4]]), 1, tensor([1, 1]))
-    tensor([[2, 2],
-            [4, 4]])
-    """
-    return torch.index_select(input, dim, index)
 
 
 def _added_rows(grad: Array, dim: int, index: Array, alpha: float) -> Array:

@@ -1,10 +1,11 @@
 """Time tensor_core beside torch, JAX and others: `python tests/benchmarks/core.py [workload …] [--quick]`.
 
-Two tables. Whole steps with Adam: torch eager with its fused Adam, torch.compile of the step, jax.jit of the step, ours
-eager and ours captured. Forward and backward alone: ours eager, torch, autograd, mygrad, JAX without jit, tinygrad. All
-sides of a workload compute the same loss from the same numbers, which is checked. They take turns in one process on one
-core, so that a slow moment of the machine hits all of them; what is printed is the median of each, in microseconds, and
-its ratio. Libraries that are not installed (`pip install problem-framing-advisor[benchmarks]`) are left out.
+Three tables. Whole steps with Adam: torch eager with its fused Adam, torch.compile of the step, jax.jit of the step,
+ours eager and ours captured. Forward and backward alone: ours eager, torch, autograd, mygrad, JAX without jit,
+tinygrad. Whole steps in which tables get gradients of the rows that were read alone. All sides of a workload compute
+the same loss from the same numbers, which is checked. They take turns in one process on one core, so that a slow moment
+of the machine hits all of them; what is printed is the median of each, in microseconds, and its ratio. Libraries that
+are not installed (`pip install problem-framing-advisor[benchmarks]`) are left out.
 """
 
 import argparse
@@ -45,6 +46,13 @@ GRADIENTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "mygrad": ("mygrad", peers.mygrad_gradient),
     "jax": ("jax", peers.jax_gradient),
     "tinygrad": ("tinygrad", peers.tinygrad_gradient),
+}
+SPARSE: dict[str, tuple[str, Callable[..., Any]]] = {
+    "torch fused": STEPS["torch fused"],
+    "torch sparse": ("torch", peers.torch_sparse_step),
+    "dense": ("torch", peers.our_step),
+    "sparse": ("torch", lambda w: peers.our_step(w, sparse=True)),
+    "captured": ("torch", lambda w: peers.our_step(w, captured=True, sparse=True)),
 }
 
 
@@ -140,10 +148,10 @@ def main() -> None:
     import tensor_core
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    names = [make.__name__ for make in workloads.ALL]
+    names = [make.__name__ for make in (*workloads.ALL, workloads.tagging)]
     parser.add_argument("workloads", nargs="*", choices=[[], *names], help=f"of {', '.join(names)}; all by default")
     parser.add_argument("--skip", nargs="*", default=[], help="columns to leave out")
-    parser.add_argument("--only", choices=["steps", "gradients", "rest"], help="one of the tables")
+    parser.add_argument("--only", choices=["steps", "gradients", "sparse", "rest"], help="one of the tables")
     parser.add_argument("--quick", action="store_true", help="fewer turns")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -158,6 +166,10 @@ def main() -> None:
                 w.name: compare(w, sides, rounds=rounds, skip=set(given.skip)) for w in (make() for make in chosen)
             }
             table(title, sides, found, ours)
+    if given.only in (None, "sparse"):
+        tables = [w for w in (workloads.tagging, workloads.factorisation) if w.__name__ in (given.workloads or names)]
+        found = {w.name: compare(w, SPARSE, rounds=rounds, skip=set(given.skip)) for w in (make() for make in tables)}
+        table("Whole step with Adam, tables with gradients of rows", SPARSE, found, "sparse")
     if given.only in (None, "rest"):
         for label, number in (("with a tensor", None), ("with a number", 0.999)):
             runs = [recorded_op(tensor_core, number), recorded_op(torch, number)]

@@ -17,6 +17,7 @@ from workloads import Workload
 import tensor_core as tc
 
 LEARNING_RATE = 1e-3
+MANY_ROWS = 10_000  # of a matrix that is a table
 Run = Callable[[], Any]
 
 
@@ -75,14 +76,18 @@ def our_gradient(w: Workload) -> Run:
     return run
 
 
-def our_step(w: Workload, *, captured: bool = False) -> Run:
-    """tensor_core, eager or captured."""
+def our_step(w: Workload, *, captured: bool = False, sparse: bool = False) -> Run:
+    """tensor_core, eager or captured; `sparse`: tables get gradients of the rows that were read alone."""
     parameters, batch = _our_parts(w)
+    peer = OURS
+    if sparse:
+        rows = {"rows": lambda table, index: tc.embedding(index, table, sparse=True)}
+        peer = SimpleNamespace(**{**vars(OURS), **rows})
     adam = tc.optim.Adam(parameters, lr=LEARNING_RATE)
 
     def step(*batch: Any) -> Any:
         adam.zero_grad()
-        loss = w.loss(OURS, parameters, batch)
+        loss = w.loss(peer, parameters, batch)
         loss.backward()
         adam.step()
         return loss
@@ -135,6 +140,27 @@ def torch_step(w: Workload) -> Run:
         loss = w.loss(TORCH, parameters, batch)
         loss.backward()
         adam.step()
+        return loss.detach()
+
+    return step
+
+
+def torch_sparse_step(w: Workload) -> Run:
+    """torch, eager: sparse gradients and SparseAdam for the tables, its first parameters, Adam for the rest."""
+    parameters, batch = _torch_parts(w)
+    peer = SimpleNamespace(**{**vars(TORCH), "rows": lambda table, index: F.embedding(index, table, sparse=True)})
+    tables = sum(p.dim() == 2 and p.shape[0] >= MANY_ROWS for p in parameters)
+    optimizers = [torch.optim.SparseAdam(parameters[:tables], lr=LEARNING_RATE)]
+    if parameters[tables:]:
+        optimizers.append(torch.optim.Adam(parameters[tables:], lr=LEARNING_RATE, fused=True))
+
+    def step() -> Any:
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss = w.loss(peer, parameters, batch)
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
         return loss.detach()
 
     return step

@@ -8,6 +8,7 @@ import numpy as np
 CHAIN = 1_000  # ops
 GRU_STEPS, GRU_ROWS, GRU_WIDTH = 20, 32, 64
 ROWS, TOKENS, WIDTH, HEADS, LAYERS, WORDS, CLASSES = 16, 64, 384, 12, 4, 4_000, 10
+VOCABULARY, TAGGED, WINDOW = 30_000, 256, 9
 EACH_LAYER = 12  # parameters of a layer of the transformer
 
 
@@ -133,6 +134,23 @@ def transformer() -> Workload:
 
     words = np.random.default_rng(2).integers(0, WORDS, (ROWS, TOKENS))
     return Workload("transformer", parameters, [words, _labels(ROWS, CLASSES)], loss)
+
+
+def tagging() -> Workload:
+    """Tagging the middle of 256 windows of 9 words, out of 30,000, drawn as words are (Zipf), by vectors of 64."""
+    draw, hidden = _draw(), 128
+    ranks = np.random.default_rng(3).zipf(1.2, (TAGGED, WINDOW))
+    parameters = [
+        draw(VOCABULARY, 64) / 8, draw(hidden, WINDOW * 64) / 24, np.zeros(hidden, np.float32),
+        draw(17, hidden) / 11, np.zeros(17, np.float32),
+    ]  # fmt: skip
+
+    def loss(peer: Any, p: Any, batch: Any) -> Any:
+        words, tags = batch
+        x = peer.rows(p[0], words).reshape(TAGGED, -1)
+        return peer.cross_entropy(peer.linear(peer.relu(peer.linear(x, p[1], p[2])), p[3], p[4]), tags)
+
+    return Workload("tagging", parameters, [(ranks - 1) % VOCABULARY, _labels(TAGGED, 17)], loss)
 
 
 ALL = (tiny_mlp, medium_mlp, factorisation, logistic, gru, chain, transformer)
