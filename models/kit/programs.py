@@ -160,12 +160,12 @@ def _onnx(task: AnyTask, fitted: Fitted[Any], settings: config.Project, output: 
         return {"why_not": form or ""}
     import tensor_core as tc
 
-    what = task.onnx(fitted.model, settings)
     try:
+        what = task.onnx(fitted.model, settings)
         tc.export_onnx(what.function, what.example, output / ONNX_FILE, dynamic=what.dynamic)
-    except (NotImplementedError, tc.CaptureError) as error:
+    except Exception as error:  # noqa: BLE001 - a model that was trained is not lost for want of a second form of it
         (output / ONNX_FILE).unlink(missing_ok=True)
-        return {"why_not": str(error)}
+        return {"why_not": f"{type(error).__name__}: {error}"}
     return {"file": ONNX_FILE, "checked": "ONNX Runtime gives the same to 1e-5"}
 
 
