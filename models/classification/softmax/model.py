@@ -1,7 +1,6 @@
 """Softmax regression on tensor_core, or a multilayer perceptron; beside it class shares and logistic regression."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,9 +10,9 @@ import numpy.typing as npt
 import polars as pl
 
 import tensor_core as tc
-from models.kit import columns, config, dataset, metrics, network, plots, preprocess, splits, tabular, training
+from models.kit import columns, config, dataset, labels, metrics, network, plots, preprocess, splits, tabular, training
 from models.kit.config import Between
-from models.kit.errors import ConfigError, did_you_mean
+from models.kit.errors import ConfigError
 from models.kit.splits import Rows, Split
 from models.kit.tabular import Model, Prepared
 from models.kit.task import Case, Data, Fitted, Task, Trained
@@ -39,38 +38,20 @@ def read(settings: Settings, folder: Path, most: int | None) -> Table:
     return dataset.load(settings, folder=folder, task="classification", most_rows=most)
 
 
-def labels(data: Table) -> npt.NDArray[np.object_]:
+def named(data: Table) -> npt.NDArray[np.object_]:
     """Returns the class of each row, as text."""
     return columns.target_values(data.examples, data.about.target).to_numpy()
 
 
 def split(data: Table, settings: Settings) -> Split:
     """Returns the split that the settings ask for; only a perceptron needs rows to stop on."""
-    return splits.draw(settings, data.examples, labels=labels(data), stops=settings.model == "mlp")
-
-
-def classes(labels: Sequence[str], *, positive: str | None) -> tuple[str, ...]:
-    """Returns the classes in order: numbers by size, names by alphabet; of two, the positive (or rarer) one is last.
-
-    >>> classes(["10", "9", "10", "1"], positive=None), classes(["no", "no", "yes"], positive="no")
-    (('1', '9', '10'), ('yes', 'no'))
-    """
-    found = sorted(set(labels))
-    with suppress(ValueError):  # names, which are sorted already
-        found.sort(key=float)
-    if positive is not None and (positive not in found or len(found) != 2):
-        known = did_you_mean(positive, found) or f"; the classes are {', '.join(found[:8])}"
-        raise ConfigError(f"positive: {positive!r} is not one of two classes{known}")
-    if len(found) == 2:
-        last = positive if positive is not None else min(reversed(found), key=labels.count)
-        found.sort(key=lambda name: name == last)
-    return tuple(found)
+    return splits.draw(settings, data.examples, labels=named(data), stops=settings.model == "mlp")
 
 
 def prepare(data: Table, split: Split, settings: Settings) -> Prepared:
     """Returns the design matrix, as the training rows teach it, and the place of each row's class."""
-    named = labels(data)
-    known = classes(named[np.concatenate([split.train, split.validation])].tolist(), positive=settings.positive)
+    found = named(data)
+    known = labels.classes(found[np.concatenate([split.train, split.validation])].tolist(), positive=settings.positive)
     if settings.metric in ("average_precision", "roc_auc") and len(known) != 2:
         raise ConfigError(
             f"metric: {settings.metric} is for two classes, and there are {len(known)}; use log_loss or macro_f1"
@@ -79,7 +60,7 @@ def prepare(data: Table, split: Split, settings: Settings) -> Prepared:
         data.examples[split.train], data.about, rare_level_rows=settings.rare_level_rows, classes=known
     )
     places = {name: place for place, name in enumerate(known)}
-    target = np.array([places.get(label, -1) for label in named])  # -1: only in rows that the split left out
+    target = np.array([places.get(label, -1) for label in found])  # -1: only in rows that the split left out
     return Prepared(learned, preprocess.transform(learned, data.examples), target)
 
 
@@ -150,7 +131,7 @@ def shown(probabilities: Vector, model: Model) -> pl.DataFrame:
 
 def actual(case: Run) -> pl.DataFrame:
     """Returns the class of the test rows."""
-    return pl.DataFrame({"actual": labels(case.data)[case.split.test]})
+    return pl.DataFrame({"actual": named(case.data)[case.split.test]})
 
 
 def draw(folder: Path, trained: Trained[Settings, pl.DataFrame, Prepared, Model, Vector]) -> None:
