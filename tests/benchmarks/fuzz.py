@@ -362,6 +362,7 @@ def run(requests: int, seconds: float, seed: int = 1) -> Counter:
         AssertionError, SystemExit: an answer of 5xx, an attack that was not refused, or too much memory.
     """
     start = time.monotonic()
+    print(f"seed {seed}")
     with service() as (port, process):
         for name, line in attacks(port, process).items():
             print(f"{name:25} {line or '(hung up)'}")
