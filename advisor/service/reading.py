@@ -6,10 +6,12 @@ surrogate pairs, a byte order mark, and another content type.
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from advisor import description
 from advisor.service.problems import ClientGone, Refusal
 
 MOST_BYTES = 64 * 1024  # of a body without a table
@@ -76,6 +78,7 @@ def parsed(model: type[M], body: bytes) -> M:
     try:
         found = model.__pydantic_validator__.validate_json(body)
     except ValidationError as error:
+        _refuse_half_pairs(body)
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         known = first["loc"][:1] if first["type"] not in ("extra_forbidden", "json_invalid") else ()
         where = "".join(f" in {field!r}" for field in known)  # deeper steps are keys of the user's
@@ -86,6 +89,16 @@ def parsed(model: type[M], body: bytes) -> M:
     if len(body) > MOST_BYTES and getattr(found, "table", None) is None:
         raise Refusal("body_too_large", f"without a table a body has at most {MOST_BYTES:,} bytes; shorten it")
     return found  # type: ignore[no-any-return]
+
+
+def _refuse_half_pairs(body: bytes) -> None:
+    """Refuse half of a surrogate pair in the text with the words that every other door has for it."""
+    if rb"\u" in body:
+        with suppress(ValueError, RecursionError):
+            found = json.loads(body)
+            text = found.get("text") if isinstance(found, dict) else None
+            if isinstance(text, str) and not text.isascii():
+                description.check(text)
 
 
 def _has_a_key_twice(body: bytes) -> bool:

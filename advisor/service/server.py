@@ -124,19 +124,17 @@ class PatientProtocol(HttpToolsProtocol):
         if self._refused or self.transport.is_closing() or self._phase == DONE:
             return
         if self._phase == BODY:
-            answered = self.cycle is None or self.cycle.response_complete
             enough = self._body_bytes - body_bytes >= LEAST_RATE * self._settings.body_seconds
-            if enough or answered or self.flow.read_paused:  # where reading was paused, it is us who are slow
+            if enough or self.flow.read_paused:  # where reading was paused, it is us who are slow
                 self._wait(self._settings.body_seconds)
                 return
         self._refuse("request_timeout", "the request did not come in time; send it again, faster")
 
     def _refuse(self, code: str, detail: str, header: bytes = b"") -> None:
-        """Answer with a problem where nothing was answered yet, and hang up."""
+        """Answer with a problem where no other answer is under way, and hang up."""
         self._refused = True
         self._stop()
-        begun = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
-        if not begun and not self.transport.is_closing():
+        if self._may_answer() and not self.transport.is_closing():
             status = problems.OURS[code][0]
             body = problems.problem(status, code, detail, os.urandom(8).hex())
             self.transport.write(
@@ -147,6 +145,14 @@ class PatientProtocol(HttpToolsProtocol):
         if self.cycle is not None:  # whoever still reads the body learns that nobody sends it
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+
+    def _may_answer(self) -> bool:
+        """Whether the next bytes that are written answer the request that is being read."""
+        if self.cycle is None:
+            return True
+        if self._phase == BODY:
+            return not self.cycle.response_started and not self.pipeline
+        return self.cycle.response_complete
 
 
 class Lines(logging.Formatter):

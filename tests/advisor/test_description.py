@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from fastapi.testclient import TestClient
+from starlette.testclient import TestClient
 
 import advisor
 from advisor.cli import main

@@ -25,8 +25,8 @@ SURE = "What other books should we suggest to each reader from what they borrowe
 UNSURE = (  # the encoder is asked
     "We run a small harbour with forty berths and many visiting ships. For the last nine years the clerk has written "
     "down the length of each ship, its flag, the wind, the tide, the month and who was on watch that day. We would "
-    "like to make something of these notes for the coming season, and the council wants to hear in June whether it is worth "
-    "the trouble."
+    "like to make something of these notes for the coming season, and the council wants to hear in June whether it is "
+    "worth the trouble."
 )
 ECHO = """
 from fastapi import FastAPI
@@ -50,7 +50,7 @@ reader.read([texts])
 end = time.perf_counter() + seconds
 def work(place):
     while time.perf_counter() < end:
-        reader.read([f"{texts} {counts[place]}"])
+        reader.read([f"{texts} {734512 + place} {counts[place]}"])
         counts[place] += 1
 before = time.process_time()
 all_of_them = [threading.Thread(target=work, args=(place,)) for place in range(threads)]
@@ -230,13 +230,18 @@ def main() -> None:
 
 
 def half_load(rate: float, seconds: int, rounds: int) -> None:
-    """Print how long answers to distinct texts take while `rate` a second are asked, at random moments."""
+    """Print how long answers to distinct texts take while `rate` a second are asked, at random moments.
+
+    The echo is asked as often, in turn: what it takes longer than a millisecond is the machine's doing.
+    """
     connections = 16
-    with service("--encoder", "off") as (port, _):
-        script = DISTINCT % body(SURE + " %d %d") + DELAY % (connections / rate * 1_000)
-        found = [wrk(port, script, seconds=seconds, connections=connections) for _ in range(rounds)]
-    for measured in found:
-        print(f"half load, {measured['rate']:.0f}/s: p50 {measured['p50']:.1f} ms, p99 {measured['p99']:.1f} ms")
+    script = DISTINCT % body(SURE + " %d %d") + DELAY % (connections / rate * 1_000)
+    with service("--encoder", "off") as (ours, _), echo() as (plain, _):
+        for _ in range(rounds):
+            for name, port in (("service", ours), ("echo", plain)):
+                measured = wrk(port, script, seconds=seconds, connections=connections)
+                waits = f"p50 {measured['p50']:.1f} ms, p99 {measured['p99']:.1f} ms"
+                print(f"half load, {name} {measured['rate']:.0f}/s: {waits}")
 
 
 def asked_the_encoder(port: int) -> tuple[int, int]:
