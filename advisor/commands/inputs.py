@@ -76,7 +76,7 @@ def answers(pairs: list[str]) -> dict[str, str]:
     """
     found = {}
     for pair in pairs:
-        question, equals, answer = pair.partition("=")
+        question, equals, answer = pair.rpartition("=")  # the name of a column may hold the sign, too
         if not equals:
             _usage(f"--answer {pair}: write it as ID=VALUE")
         found[question] = answer

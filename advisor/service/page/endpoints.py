@@ -50,12 +50,7 @@ async def index(request: Request) -> Response:
             return await _starter(request, parsed(StarterRequest, body))
         return await _framed(request, asked, parsed(FramingRequest, body))
     except AdvisorError as error:
-        if error.status >= 500 and not isinstance(error, Refusal):
-            raise
-        told = document.page(asked._replace(table=None), problem=error.public)
-        response = _html(request, told.encode(), status=error.status)
-        response.raw_headers += list(getattr(error, "headers", ()))
-        return response
+        return _refused(request, document.page(asked._replace(table=None), problem=error.public), error)
 
 
 async def _framed(request: Request, asked: form.Asked, wanted: FramingRequest) -> Response:
@@ -94,10 +89,7 @@ async def right(request: Request) -> Response:
         store: Feedback = request.app.state.feedback
         await store.keep(entry)
     except AdvisorError as error:
-        if error.status >= 500 and not isinstance(error, Refusal):
-            raise
-        told = document.document("That did not work", feedback.refused(error.public))
-        return _html(request, told.encode(), status=error.status)
+        return _refused(request, document.document("That did not work", feedback.refused(error.public)), error)
     told = document.document("Thank you", feedback.thanks(with_text=entry.text is not None))
     return _html(request, told.encode(), status=201)
 
@@ -122,6 +114,15 @@ def _html(request: Request, page: bytes, *, status: int = 200, kept: bool = Fals
     caching = "no-cache" if kept else "no-store"  # an answer holds the user's text
     response = _packed(request, page, None, HTML, caching, status=status)
     response.headers["content-security-policy"] = POLICY
+    return response
+
+
+def _refused(request: Request, page: str, error: AdvisorError) -> Response:
+    """The page that tells what was refused; what broke is the guard's to tell."""
+    if error.status == AdvisorError.status:
+        raise error
+    response = _html(request, page.encode(), status=error.status)
+    response.raw_headers += list(getattr(error, "headers", ()))
     return response
 
 

@@ -39,7 +39,7 @@ def read(body: bytes) -> Asked:
     pairs = fields(body)
     answers: dict[str, str] = {}
     for said in (value for name, value in pairs if name == _ANSWER):
-        question, equals, answer = said.partition("=")
+        question, equals, answer = said.rpartition("=")  # the name of a column may hold the sign, too
         if not equals:
             raise InputRefused("an answer is written as question=answer", code="form_invalid")
         answers[question] = answer  # one given again is changed

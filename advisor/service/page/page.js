@@ -62,8 +62,19 @@ addEventListener("change", async (event) => {
   const file = event.target.files[0];
   document.querySelector("#ask [name=table]")?.remove();
   find("rows").replaceChildren();
-  if (file) offer(parse(await file.slice(0, MOST_READ).text(), file.size > MOST_READ));
+  if (file) offer(parse(decode(await file.slice(0, MOST_READ).arrayBuffer()), file.size > MOST_READ));
 });
+
+// UTF-8, or what the byte order mark says, or else what spreadsheets of western languages write.
+function decode(bytes) {
+  const [first, second] = new Uint8Array(bytes);
+  const marked = first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
+  try {
+    return new TextDecoder(marked, { fatal: true }).decode(bytes, { stream: true }); // the last sign may be cut in two
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
+}
 
 // The rows of a CSV (RFC 4180), by the mark that its first line holds most of.
 function parse(text, cut) {
@@ -73,7 +84,7 @@ function parse(text, cut) {
   let row = [], cell = "", quoted = false, whole = false;
   const close = () => { row.push(cell.slice(0, MOST_CELL)); cell = ""; };
   const end = () => { close(); if (row.length > 1 || row[0]) rows.push(row); row = []; };
-  for (let at = text.charCodeAt(0) === 0xfeff ? 1 : 0; at < text.length && rows.length <= MOST_ROWS; at++) {
+  for (let at = 0; at < text.length && rows.length <= MOST_ROWS; at++) {
     const c = text[at];
     whole = false;
     if (quoted) {

@@ -5,14 +5,18 @@ import json
 import re
 import sqlite3
 import zipfile
+from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from advisor.service.app import create_app
 from advisor.service.page import document
 from advisor.service.page.endpoints import POLICY, TYPES
 from advisor.service.settings import Settings
+from advisor.service.store import StoreUnavailable
 
 SURGERY = "How many hours will this surgery take?"
 
@@ -141,6 +145,17 @@ def test_feedback_that_is_refused_is_told_and_not_kept(client, store, change, he
     assert sqlite3.connect(store).execute("SELECT count(*) FROM feedback").fetchone() == before
 
 
+def test_a_store_that_cannot_be_written_is_told(client, monkeypatch):
+    def full(self, entry, *, idempotency=None):
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr("advisor.service.store.SqliteStore.add", full)
+    answer = client.post("/feedback", data=_feedback_form(client))
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert "the disk is full" in answer.text
+
+
 def test_the_framing_id_is_that_of_rest(client):
     rest = client.post("/v1/framings", json={"text": SURGERY})
     assert _feedback_form(client)["framing"] == rest.headers["framing-id"]
@@ -152,3 +167,19 @@ def test_no_address_carries_the_text(client):
     assert addresses
     assert not [address for address in addresses if "?" in address or "supercali" in address]
     assert set(re.findall(r'method="(\w+)"', page)) == {"post"}
+
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+_NAMES = st.sampled_from(["text", "answer", "table", "target", "do", "framing", "category", "consent", "comment", "x"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.binary(max_size=300)
+    | st.lists(
+        st.tuples(_NAMES, st.text(max_size=40) | st.sampled_from(["starter", "a=b", "{}", "hello"])), max_size=5
+    ).map(lambda pairs: urlencode(pairs, errors="replace").encode())
+)
+def test_no_body_breaks_anything(client, body):
+    for path in ("/", "/feedback"):
+        assert client.post(path, content=body, headers=FORM).status_code < 500
