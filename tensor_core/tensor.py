@@ -80,9 +80,7 @@ class Tensor(Traced):
             ours = f"{family}.{rest}" if hasattr(getattr(package, family, None), rest) else ""
         else:
             ours = name if hasattr(package, name) else ""
-        remedy = (
-            f"use tensor_core.{ours}" if ours else "tensor_core has none of that name; hand over .raw, without graph"
-        )
+        remedy = f"use tensor_core.{ours}" if ours else "tensor_core has none; hand over .raw, outside the graph"
         raise TypeError(f"torch's {name}() got a tensor of tensor_core, which it cannot record: {remedy}")
 
     # ---- the graph

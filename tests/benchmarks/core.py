@@ -79,7 +79,7 @@ def compare(
             loss = float(runs[name]())
             turn(runs[name], 2)
         except Exception as error:  # noqa: BLE001 - whatever another library says, the others go on
-            print(f"  {workload.name}: {name} failed ({type(error).__name__})", file=sys.stderr)
+            print(f"  {workload.name}: {name} failed ({type(error).__name__}: {error})", file=sys.stderr)
             if name in ("ours", "ours eager", "captured"):
                 traceback.print_exc()
             runs.pop(name, None)

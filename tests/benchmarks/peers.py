@@ -6,7 +6,11 @@ Both return the loss, as something that `float` reads.
 
 import importlib.util
 import math
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -346,8 +350,22 @@ def mygrad_gradient(w: Workload) -> Run:
     return run
 
 
+def _offer_clang() -> None:
+    """Put a clang on the path, without which tinygrad has no CPU: that of the `ziglang` package, if need be."""
+    if shutil.which("clang"):
+        return
+    zig = importlib.util.find_spec("ziglang")
+    if zig is None or zig.origin is None:
+        raise RuntimeError("tinygrad compiles with clang; install clang, or `pip install ziglang`, which has one")
+    script = Path(tempfile.mkdtemp(prefix="clang-")) / "clang"
+    script.write_text(f'#!/bin/sh\nexec "{Path(zig.origin).parent / "zig"}" clang "$@"\n', encoding="utf-8")
+    script.chmod(0o700)
+    os.environ["PATH"] = f"{script.parent}{os.pathsep}{os.environ['PATH']}"
+
+
 def tinygrad_gradient(w: Workload) -> Run:
     """tinygrad, realised once a run."""
+    _offer_clang()
     from tinygrad import Tensor
 
     def gru(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
