@@ -45,10 +45,12 @@ def choose(template_config: Path, framing: Framing, seen: Profile) -> Chosen:
     if late:
         found["leave_out"] = late
     taken = set(late)
-    for role, find in _FINDERS.items():
+    for role, find in FINDERS.items():
         if role not in asked or role in ("time", "group"):
             continue
-        column = find(seen, taken)
+        column = _namesake(role, seen, taken) or find(seen, taken)
+        if column is None and not asked[role]:
+            column = _only(seen, taken)
         if column is None and not asked[role]:
             what = IN_WORDS.get(role, "what is predicted")
             raise Refused(
@@ -86,6 +88,19 @@ def _late(framing: Framing) -> list[str]:
         if finding.id == "target_leakage" and finding.because == NOT_IN_TIME
         for name in finding.columns
     ]
+
+
+def _namesake(role: str, seen: Profile, taken: set[str]) -> str | None:
+    """Return the column that bears the name of the role; the target was settled before."""
+    if role in TARGETS:
+        return None
+    return next((each.name for each in seen.columns if each.name.casefold() == role and each.name not in taken), None)
+
+
+def _only(seen: Profile, taken: set[str]) -> str | None:
+    """Return the one column that is left, if only one is."""
+    free = [each.name for each in seen.columns if each.name not in {*taken, *seen.target_columns}]
+    return free[0] if len(free) == 1 else None
 
 
 def _target(seen: Profile, taken: set[str]) -> str | None:
@@ -129,7 +144,8 @@ def _tags(seen: Profile, taken: set[str]) -> str | None:
     return _likeliest("tags")(seen, taken) or _target(seen, taken)
 
 
-_FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
+TARGETS = ("target", "targets", "rating", "relevance", "duration")
+FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "target": _target,
     "targets": _targets,
     "rating": _target,
@@ -138,6 +154,7 @@ _FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "tags": _tags,
     "query": _role("query"),
     "user": _user,
+    "person": _user,
     "item": _item,
     "event": _role("event"),
     "position": _role("position"),

@@ -106,7 +106,7 @@ def read(path: str | Path, kind: type[S], *, changes: Mapping[str, str] | None =
     return kind(**{name: _value(pairs[name][1], hints[name], places[name]) for name in names})
 
 
-def write(source: str | Path, destination: str | Path, **changes: object) -> None:
+def write(source: str | Path, destination: str | Path, /, **changes: object) -> None:
     """Copies a settings file and gives the named settings new values; comments, order and everything else stay.
 
     >>> import tempfile
