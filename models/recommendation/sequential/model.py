@@ -113,7 +113,7 @@ def steps(histories: list[Places], *, window: int, nothing: int) -> tuple[Places
 
 
 def peer(case: Run) -> Callable[[Rows], Lists]:
-    """Returns a Markov chain: what followed each of the last items, older ones counting less by the best of `DECAYS`."""
+    """Returns a Markov chain: what followed each of the last items, older ones counting less (`DECAYS`)."""
     items = len(case.prepared.items)
     learned = [case.prepared.seen[place] for place in case.split.train]
     usable = [each for each in learned if each.size > 1]
