@@ -180,7 +180,7 @@ def score(case: Run, found: Themes) -> Draws:
     """Returns the coherence of the top words in the test texts, and how many of them a theme has for itself."""
     table = corpus.take(case.prepared.counts, case.split.test)
     own = [float(np.mean([(found.tops == word).sum() == 1 for word in top])) for top in found.tops]
-    values = {"npmi": themes.coherence(table, found.tops), "own_words": own}
+    values = {"npmi": themes.coherence(table, found.tops), "own_words": np.array(own)}
     return metrics.means(values, seed=case.settings.seed)
 
 

@@ -45,7 +45,8 @@ def weighted(table: Counts) -> Matrix:
     """Returns `company`, where pairs of common words weigh more."""
     common = (np.bincount(table.word, minlength=table.words) / table.texts) ** COMMONNESS
     found = company(table) * np.outer(common, common)
-    return found / max(found.max(), SMALLEST)
+    scaled: Matrix = found / max(found.max(), SMALLEST)
+    return scaled
 
 
 def factorised(
