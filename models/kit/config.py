@@ -64,6 +64,7 @@ class Settings(Labelled):
     model: Literal["linear", "mlp"]
     hidden: tuple[Annotated[int, Between(1, 65_536)], ...]
     dropout: Annotated[float, Between(0, 0.95)]
+    pieces: Annotated[int, Between(0, 1024)]
     optimizer: Literal["auto", "lbfgs", "adam", "adamw"]
     learning_rate: Annotated[float, Between(1e-8, 10)]
     epochs: Annotated[int, Between(1, 1_000_000)]

@@ -14,7 +14,7 @@ from models.kit.splits import Rows
 
 SETTINGS = Settings(
     metric="r2", table="t.csv", target="y", leave_out=(), rare_level_rows=5, group=None, time=None, test_share=0.2,
-    validation_share=0.2, model="linear", hidden=(8,), dropout=0.0, optimizer="auto", learning_rate=0.05, epochs=200,
+    validation_share=0.2, model="linear", hidden=(8,), dropout=0.0, pieces=0, optimizer="auto", learning_rate=0.05, epochs=200,
     batch_rows=16, patience=10, time_budget_seconds=60, seed=0, threads=1, output="output",
 )  # fmt: skip
 ROWS, INPUTS, ALPHA = 120, 4, 2.0
@@ -42,7 +42,7 @@ def _exact() -> np.ndarray:
 @pytest.mark.parametrize(("optimizer", "tolerance"), [("lbfgs", 1e-5), ("adam", 0.02), ("adamw", 0.05)])
 def test_all_optimisers_come_to_the_closed_form(optimizer: str, tolerance: float) -> None:
     settings = replace(SETTINGS, optimizer=optimizer)
-    net = network.fresh(settings, inputs=INPUTS, outputs=1)
+    net = network.fresh(settings, inputs=X, outputs=1)
     run = training.minimise(net, _objective(net), cells=X.size, settings=settings)
     weight = next(net.parameters()).detach().numpy()[0]
     np.testing.assert_allclose(weight, _exact(), atol=tolerance)
@@ -52,7 +52,7 @@ def test_all_optimisers_come_to_the_closed_form(optimizer: str, tolerance: float
 
 
 def test_auto_takes_mini_batches_for_a_large_table() -> None:
-    net = network.fresh(SETTINGS, inputs=INPUTS, outputs=1)
+    net = network.fresh(SETTINGS, inputs=X, outputs=1)
     assert "iteration" in training.minimise(net, _objective(net), cells=X.size, settings=SETTINGS).ended
     large, few = training.MOST_FULL_BATCH_CELLS + 1, replace(SETTINGS, epochs=2)
     assert "2 epochs" in training.minimise(net, _objective(net), cells=large, settings=few).ended
@@ -60,7 +60,7 @@ def test_auto_takes_mini_batches_for_a_large_table() -> None:
 
 def test_best_state_on_validation_rows_is_kept() -> None:
     settings = replace(SETTINGS, model="mlp", epochs=500)
-    net = network.fresh(settings, inputs=INPUTS, outputs=1)
+    net = network.fresh(settings, inputs=X, outputs=1)
     objective = _objective(net, validation=True)  # the validation rows ask for the opposite: it soon gets worse
     run = training.minimise(net, objective, cells=X.size, settings=settings)
     losses = [point.validation for point in run.history]
@@ -72,7 +72,7 @@ def test_best_state_on_validation_rows_is_kept() -> None:
 
 def test_diverging_training_ends_and_says_why() -> None:
     settings = replace(SETTINGS, optimizer="adam", epochs=1_000)
-    net = network.fresh(settings, inputs=INPUTS, outputs=1)
+    net = network.fresh(settings, inputs=X, outputs=1)
 
     def loss(rows: Rows | None) -> tc.Tensor:
         weight = next(net.parameters())
@@ -87,7 +87,7 @@ def test_diverging_training_ends_and_says_why() -> None:
 
 def test_saved_network_is_the_same_network(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("network")
-    net = network.build(inputs=INPUTS, outputs=3, hidden=(5, 6), dropout=0.5)
+    net = network.build(inputs=INPUTS, outputs=3, hidden=(5, 6), dropout=0.5, pieces=4)
     network.save(net, folder)
     loaded = network.load(folder, inputs=INPUTS, outputs=3)
     np.testing.assert_array_equal(network.outputs(net, X), network.outputs(loaded, X))
