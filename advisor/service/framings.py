@@ -32,6 +32,7 @@ from taxonomy.knowledge import load
 FRAMING_ID = b"framing-id"
 MOST_LINES = 1_000
 MOST_BATCHES = 4  # at once; each may hold 16 MiB
+MOST_WAITING_BATCHES = 32  # whose bodies are not read yet
 LONGEST_BODY_KEPT = 4_096  # bytes of a request whose answer is kept for the next that is the same
 SLOWEST_READER = 30.0  # seconds that the client may take for one line of the answer
 
@@ -122,21 +123,28 @@ class Batch:
     def __init__(self, desk: Desk, metrics: Metrics) -> None:
         self._desk = desk
         self._metrics = metrics
-        self._running = 0
+        self._free = asyncio.Semaphore(MOST_BATCHES)
+        self._inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         require_type(scope, LINES_TYPES)
-        if self._running >= MOST_BATCHES:
-            raise Refusal("busy", f"{MOST_BATCHES} batches are being answered; send it again soon", headers=RETRY_AFTER)
-        self._running += 1
+        if self._inside >= MOST_BATCHES + MOST_WAITING_BATCHES:
+            raise Refusal("busy", "too many batches wait already; send it again soon", headers=RETRY_AFTER)
+        self._inside += 1
+        try:
+            async with self._free:
+                await self._run(scope, receive, send)
+        finally:
+            self._inside -= 1
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         lines: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         reader = asyncio.create_task(_read(receive, lines))
         try:
             await self._answer(scope, lines, send)
         finally:
             reader.cancel()
-            self._running -= 1
 
     async def _answer(self, scope: Scope, lines: "asyncio.Queue[bytes | Exception | None]", send: Send) -> None:
         seen = visit(scope)

@@ -123,7 +123,7 @@ def _paths() -> dict[str, Any]:
                 "Frame many descriptions",
                 "One request a line, one answer a line, in the same order, each sent as soon as it is there. A line "
                 f"that is refused is answered with a problem, and the rest goes on. At most {MOST_LINES:,} lines "
-                f"a call, and {MOST_BATCHES} calls at once. The schemas are those of one line.",
+                f"a call; {MOST_BATCHES} calls are answered at once, others wait. The schemas are those of one line.",
                 body=_content(LINES, models.BatchLine, {"three lines, the last without a text": batch}),
                 answer=_content(LINES, models.BatchAnswer),
                 problems=(413, 415),

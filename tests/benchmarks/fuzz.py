@@ -265,6 +265,7 @@ def from_schemathesis(port: int, examples: int, seconds: float) -> None:
         return
     arguments = ["run", f"http://{HOST}:{port}/openapi.json", "--checks", "not_a_server_error"]
     arguments += ["--max-examples", str(examples), "--exclude-path", "/v1/framings:batch"]  # it writes no NDJSON
+    arguments += ["--request-timeout", "120"]
     with tempfile.TemporaryDirectory() as folder:
         try:
             done = subprocess.run(

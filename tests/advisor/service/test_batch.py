@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 import advisor
 from advisor.service.app import create_app
-from advisor.service.framings import MOST_BATCHES, MOST_LINES
+from advisor.service.framings import MOST_BATCHES, MOST_LINES, MOST_WAITING_BATCHES
 from advisor.service.openapi import TABLE
 from advisor.service.settings import Settings
 
@@ -120,28 +120,33 @@ def test_each_line_is_answered_before_the_next_has_come():
     assert [json.loads(message["body"])["line"] for message in sent[1:-1]] == [1, 2, 3]
 
 
-def test_one_batch_too_many_is_told_to_come_back():
+def test_batches_wait_for_each_other_and_one_too_many_is_told_to_come_back():
     async def run():
         app = create_app(Settings(encoder="off", rate=0, log="off"))
-        coming = [asyncio.Queue() for _ in range(MOST_BATCHES + 1)]
+        count = MOST_BATCHES + MOST_WAITING_BATCHES
+        coming = [asyncio.Queue() for _ in range(count + 1)]
         begun = [asgi(app, "/v1/framings:batch", queue.get) for queue in coming]
+        line = {"type": "http.request", "body": b'{"text": "hello"}', "more_body": False}
+        coming[MOST_BATCHES].put_nowait(line)  # the first that waits
         await asyncio.sleep(0.05)
         refused, task = begun[-1]
         await task
-        for queue in coming[:-1]:
+        assert begun[MOST_BATCHES][0] == []
+        for queue in coming[:MOST_BATCHES]:
             queue.put_nowait({"type": "http.disconnect"})
-        for _, task in begun[:-1]:
-            await task
-        later, task = asgi(app, "/v1/framings:batch", coming[-1].get)
-        coming[-1].put_nowait({"type": "http.request", "body": b"", "more_body": False})
+        waited, task = begun[MOST_BATCHES]
         await task
-        return refused, [sent for sent, _ in begun[:-1]], later
+        for queue in coming[MOST_BATCHES + 1 :]:
+            queue.put_nowait({"type": "http.disconnect"})
+        for _, task in begun:
+            await task
+        return refused, [sent for sent, _ in begun[:MOST_BATCHES]], waited
 
-    refused, gone, later = asyncio.run(run())
+    refused, gone, waited = asyncio.run(asyncio.wait_for(run(), 60))
     assert refused[0]["status"] == 503
     assert (b"retry-after", b"1") in refused[0]["headers"]
     assert gone == [[]] * MOST_BATCHES
-    assert later[0]["status"] == 200
+    assert json.loads(waited[1]["body"])["framing"]["category"] is None
 
 
 def test_a_batch_that_never_ends_is_cut_off_at_its_cap():
