@@ -38,7 +38,8 @@ def verdict(framing: Framing) -> Html:
         ]
         return _verdict("Undecided", "It depends on what you want to know.", *lines)
     p = percent(framing.probabilities[framing.category])
-    odds = element("p", element("strong", p, class_="p"), " probable, after all that the text says.", class_="lead")
+    heard = "the text says" if framing.profile is None else "text and table say"
+    odds = element("p", element("strong", p, class_="p"), f" probable, after all that {heard}.", class_="lead")
     return _verdict(_title(framing.category).capitalize(), _sentence(framing), odds, _what_would_change(framing))
 
 

@@ -109,7 +109,9 @@ function offer(table) {
   while (table.rows.length && size() > most) table.rows.length = Math.floor(table.rows.length * 0.8);
   if (!table.rows.length) return void find("rows").append(make("p", "No rows with a header line above them were found in this file."));
   const shown = document.createElement("table");
-  const line = (cells, tag) => { const row = make("tr"); row.append(...cells.map((cell) => make(tag, cell ?? ""))); return row; };
+  const named = (sign) => `[U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}]`;
+  const seen = (cell) => (cell ?? "").replace(/[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, named); // as markup.py
+  const line = (cells, tag) => { const row = make("tr"); row.append(...cells.map((cell) => make(tag, seen(cell)))); return row; };
   const head = make("thead"), body = make("tbody");
   head.append(line(table.columns, "th"));
   body.append(...table.rows.map((cells) => line(cells, "td")));

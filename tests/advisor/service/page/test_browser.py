@@ -267,6 +267,14 @@ def test_a_file_is_read_as_it_was_meant(visit, tmp_path, content):
     assert table == {"columns": ["größe", "a, b", "c"], "rows": [["1\n2", "x", None], [None, None, "3"]]}
 
 
+def test_what_is_unseen_in_a_file_is_shown(visit, tmp_path):
+    file = tmp_path / "odd.csv"
+    file.write_text("a,b\n1\u202e2,<b>x</b>\u200b\n", encoding="utf-8")
+    page = visit()
+    page.set_input_files("#file", file)
+    assert page.locator("#rows td").all_inner_texts() == ["1[U+202E]2", "<b>x</b>[U+200B]"]
+
+
 @pytest.mark.parametrize("content", ["", "only,a,header", "\n\n"])
 def test_a_file_without_rows_is_told(visit, tmp_path, content):
     file = tmp_path / "cells.csv"
