@@ -25,7 +25,7 @@ import torch
 from tensor_core import compile as compiling
 from tensor_core import tracing
 from tensor_core.autograd import Memory, next_number
-from tensor_core.op import cached_number
+from tensor_core.calls import cached_number
 from tensor_core.remember import Record
 from tensor_core.repay import Judge
 from tensor_core.tensor import Tensor

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from tensor_core.autograd import enable_grad
-from tensor_core.ops.shape import stack
+from tensor_core.ops.join import stack
 from tensor_core.tensor import Tensor, grad
 
 _Function = Callable[..., Any]

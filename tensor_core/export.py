@@ -14,7 +14,7 @@ import torch
 
 from tensor_core import tracing
 from tensor_core.autograd import no_grad
-from tensor_core.op import cached_number
+from tensor_core.calls import cached_number
 from tensor_core.tensor import Tensor
 
 _OPSET = 18

@@ -13,8 +13,8 @@ import torch
 
 from tensor_core.autograd import Array
 from tensor_core.op import op
+from tensor_core.ops.join import cat as _cat
 from tensor_core.ops.reduce import vector_norm as _vector_norm
-from tensor_core.ops.shape import cat as _cat
 from tensor_core.tensor import Tensor
 
 _Dims = int | list[int] | tuple[int, ...] | None

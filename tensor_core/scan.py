@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from tensor_core.autograd import Node, Place, enable_grad, is_grad_enabled, next_number, no_grad, walk
-from tensor_core.op import cached_number
-from tensor_core.ops.shape import stack, unbind
+from tensor_core.calls import cached_number
+from tensor_core.ops.join import stack, unbind
 from tensor_core.tensor import Tensor
 from tensor_core.tracing import CaptureError, Watch, flatten, paused, unflatten, watching
 
@@ -73,9 +73,6 @@ class _Parts:
 
     def untyped_storage(self) -> "_Parts":
         return self
-
-    def add_(self, other: "_Parts") -> None:
-        self.parts = (self + other).parts
 
 
 class _Part:

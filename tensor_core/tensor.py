@@ -76,10 +76,8 @@ class Tensor(Traced):
             return NotImplemented
         family, _, rest = name.partition("_")  # torch calls linalg.svd linalg_svd
         package = sys.modules["tensor_core"]
-        if family in ("linalg", "fft", "special"):
-            ours = f"{family}.{rest}" if hasattr(getattr(package, family, None), rest) else ""
-        else:
-            ours = name if hasattr(package, name) else ""
+        nested = family in ("linalg", "fft") and hasattr(getattr(package, family), rest)
+        ours = f"{family}.{rest}" if nested else name if hasattr(package, name) else ""
         remedy = f"use tensor_core.{ours}" if ours else "tensor_core has none; hand over .raw, outside the graph"
         raise TypeError(f"torch's {name}() got a tensor of tensor_core, which it cannot record: {remedy}")
 

@@ -7,9 +7,9 @@ from typing import Any
 from tensor_core.creation import empty
 from tensor_core.nn.init import uniform_
 from tensor_core.nn.module import Module, Parameter
+from tensor_core.ops.join import cat
 from tensor_core.ops.matrix import linear
 from tensor_core.ops.recurrent import gru, lstm
-from tensor_core.ops.shape import cat
 from tensor_core.tensor import Tensor
 
 

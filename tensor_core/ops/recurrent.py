@@ -13,8 +13,8 @@ import torch
 
 from tensor_core.autograd import Array
 from tensor_core.op import op
+from tensor_core.ops.join import cat as _cat
 from tensor_core.ops.matrix import linear as _linear
-from tensor_core.ops.shape import cat as _cat
 from tensor_core.scan import scan as _scan
 from tensor_core.tensor import Tensor
 from tensor_core.tensor import recorded_gradients as _recorded_gradients
