@@ -119,8 +119,8 @@ def _check_lists(queries: npt.NDArray[np.str_], name: str) -> None:
     sizes = np.unique(queries, return_counts=True)[1]
     if sizes.size < 5 or np.median(sizes) < 2:
         raise TableError(
-            f"query: {name!r} makes {sizes.size:,} lists of {np.median(sizes):g} candidates each; a list needs two "
-            "or more candidates, and five lists are the least: name the column that candidates of one list have in common"
+            f"query: {name!r} makes {sizes.size:,} lists of {np.median(sizes):g} candidates each; five lists of two or "
+            "more candidates are the least: name the column that candidates of one list have in common"
         )
 
 
@@ -276,7 +276,7 @@ def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Vector:
 
 
 def score(case: Run, scores: Vector) -> metrics.Draws:
-    """Returns NDCG, MRR, precision and recall of the first ten, resampled by list; lists without a find do not count."""
+    """Returns NDCG, MRR, precision and recall of the first ten, resampled by list; lists without a find are out."""
     at = {row: place for place, row in enumerate(case.split.test.tolist())}
     tested = [rows for rows in case.prepared.lists.values() if rows[0] in at]
     values = [
