@@ -2,7 +2,7 @@
 
 Linear relations with noise of one variance have a determined order: the column that varies least, given those before
 it, comes next (Chen, Drton and Wang, On causal discovery with an equal-variance assumption, 2019). So have relations
-whose noise is not normal (DirectLiNGAM, Shimizu et al., 2011; the pairwise measure is that of Hyvärinen and Smith, 2013).
+whose noise is not normal (DirectLiNGAM, Shimizu et al., 2011; pairwise as in Hyvärinen and Smith, 2013).
 With normal noise of unlike variances the direction of many arrows is not in the data at all.
 """
 

@@ -157,7 +157,8 @@ def fit(case: Run) -> Fitted[Model]:
         *_assumed(settings, inputs),
         "an arrow is a hypothesis: a common cause that is not in the table looks like one, too",
     )
-    model = Model(case.prepared.learned, *map(tc.as_tensor, equations(inputs, graph)), tc.as_tensor(share))
+    mean, weights, variances = (tc.as_tensor(each) for each in equations(inputs, graph))
+    model = Model(case.prepared.learned, mean, weights, variances, tc.as_tensor(share))
     return Fitted(model, run.ended, (), run.interrupted, notes, {"arrows": found, "steady_arrows": steady})
 
 

@@ -1,0 +1,249 @@
+"""A point for each word and each text, near for what is used alike; beside it random points, and plain counts."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from meetings import meetings, points, surprise
+
+import tensor_core as tc
+from models.kit import corpus, dataset, files, metrics, splits, tables, task, training
+from models.kit.config import Between, Learning
+from models.kit.errors import ArtefactError, TableError
+from models.kit.metrics import Draws, Metric
+from models.kit.splits import Rows, Split
+from models.kit.task import Case, Data, Fitted, Task
+
+WORDS_FILE, WEIGHTS_FILE = "vocabulary.json", "weights.safetensors"
+MOST_PAIRS = 5_000  # of words that meet in the test texts
+
+Matrix = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Learning):
+    """The settings of config.yaml."""
+
+    metric: Literal["analogies", "neighbours"]
+    text: str
+    analogies: str | None
+    dimensions: Annotated[int, Between(2, 2_000)]
+    window: Annotated[int, Between(1, 1_000)]
+    fewest_texts: Annotated[int, Between(1, 1_000_000)]
+    most_words: Annotated[int, Between(10, 20_000)]
+    test_share: Annotated[float, Between(0.05, 0.5)]
+
+
+class Prepared(NamedTuple):
+    """The words that count, how often two of them meet in training texts, pairs that meet in test texts, questions."""
+
+    words: tuple[str, ...]
+    together: Matrix
+    pairs: Places
+    questions: Places
+
+
+class Model(NamedTuple):
+    """The words that count, and a point for each (words × dimensions)."""
+
+    words: tuple[str, ...]
+    vectors: tc.Tensor
+
+
+class Points(NamedTuple):
+    """A point for each text, the mean of those of its words, and the points of all words."""
+
+    texts: Matrix
+    words: Matrix
+
+
+Run = Case[Settings, list[str], Prepared]
+
+
+def read(settings: Settings, folder: Path, most: int | None) -> Data[list[str]]:
+    """Returns the texts of the column; rows without one are left out. `about` holds the questions, or nothing."""
+    source = tables.load(dataset.file(settings.table, folder=folder), fewest_columns=1)
+    every = corpus.texts(source.frame, settings.text)
+    kept = np.array([place for place, text in enumerate(every) if text.strip()], dtype=np.int64)
+    notes = list(source.notes)
+    if kept.size < len(every):
+        notes.append(f"column {settings.text!r}: {len(every) - kept.size:,} of {len(every):,} texts are missing")
+    if most is not None and most < kept.size:
+        kept = np.sort(np.random.default_rng(settings.seed).permutation(kept)[:most])
+        notes.append(f"only {kept.size:,} of {len(every):,} texts are used, drawn at random")
+    questions: list[tuple[str, ...]] = []
+    if settings.analogies is not None:
+        table = tables.load(dataset.file(settings.analogies, folder=folder)).frame
+        if table.width != 4:
+            raise TableError(
+                f"analogies: {settings.analogies} has {table.width} columns; four are needed, b − a + c = d"
+            )
+        questions = [tuple(str(word).lower() for word in row) for row in table.rows()]
+    return Data(
+        settings.table, source.sha256, [every[place] for place in kept], kept + 1, tuple(notes), "text", questions
+    )  # fmt: skip
+
+
+def split(data: Data[list[str]], settings: Settings) -> Split:
+    """Returns texts for training and for the test, drawn at random."""
+    return splits.shuffled(data.size, test_share=settings.test_share, seed=settings.seed)._replace(noun="text")
+
+
+def prepare(data: Data[list[str]], split: Split, settings: Settings) -> Prepared:
+    """Returns the words that count, and who meets whom in training texts and in test texts."""
+    tokens = [corpus.words(text) for text in data.examples]
+    words = corpus.vocabulary(
+        [tokens[row] for row in split.train], fewest_texts=settings.fewest_texts, most_share=1.0,
+        most=settings.most_words,
+    )  # fmt: skip
+    corpus.checked(words, split.train.size)
+    places = {word: place for place, word in enumerate(words)}
+    known = [[places[word] for word in text if word in places] for text in tokens]
+    together = meetings([known[row] for row in split.train], len(words), window=settings.window)
+    generator = np.random.default_rng(settings.seed)
+    met = np.argwhere(meetings([known[row] for row in split.test], len(words), window=settings.window) > 0)
+    met = met[generator.permutation(len(met))[:MOST_PAIRS]]
+    stranger = generator.integers(0, len(words), len(met))
+    asked = [[places[word] for word in each] for each in data.about if all(word in places for word in each)]
+    return Prepared(words, together, np.column_stack([met, stranger]), np.array(asked, dtype=np.int64).reshape(-1, 4))
+
+
+def _answers(case: Run, vectors: Matrix) -> Callable[[Rows], Points]:
+    return lambda rows: Points(_means(case.prepared.words, vectors, task.take(case.data.examples, rows)), vectors)
+
+
+def _means(words: Sequence[str], vectors: Matrix, texts: list[str]) -> Matrix:
+    """Returns the mean point of the known words of each text, nought where there is none."""
+    table = corpus.counts([corpus.words(text) for text in texts], words)
+    found = np.zeros((len(texts), vectors.shape[1]))
+    np.add.at(found, table.text, vectors[table.word] * table.value[:, None])
+    sizes = np.bincount(table.text, table.value, minlength=len(texts))
+    mean: Matrix = found / np.maximum(sizes, 1)[:, None]
+    return mean
+
+
+def dummy(case: Run) -> Callable[[Rows], Points]:
+    """Returns what needs no model: random points."""
+    generator = np.random.default_rng(case.settings.seed)
+    return _answers(case, generator.normal(size=(len(case.prepared.words), case.settings.dimensions)))
+
+
+def peer(case: Run) -> Callable[[Rows], Points]:
+    """Returns scikit-learn's TruncatedSVD of the logarithm of how often words meet (latent semantic analysis)."""
+    from sklearn.decomposition import TruncatedSVD
+
+    most = min(case.settings.dimensions, len(case.prepared.words) - 1)
+    svd = TruncatedSVD(most, random_state=case.settings.seed)
+    return _answers(case, svd.fit_transform(np.log1p(case.prepared.together)))
+
+
+def fit(case: Run) -> Fitted[Model]:
+    """Returns the points whose products come nearest to how much more often than by chance words meet."""
+    settings, prepared = case.settings, case.prepared
+    with training.watched(budget_seconds=settings.time_budget_seconds) as watch:
+        found, course = points(
+            surprise(prepared.together), settings.dimensions, np.random.default_rng(settings.seed)
+        )  # fmt: skip
+    history = [training.Point(place, 1 - value, None) for place, value in enumerate(course, start=1)]
+    run = training.ended(watch, watch.reason or "all rounds done", "round", history)
+    notes = [f"{len(prepared.words):,} words count, and each has a point of {found.shape[1]} coordinates"]
+    if case.data.about:
+        notes.append(f"{len(prepared.questions):,} of {len(case.data.about):,} questions have words that count")
+    return Fitted(Model(prepared.words, found), *run, tuple(notes))
+
+
+def predict(model: Model, texts: list[str], settings: Settings) -> Points:
+    """Returns a point for each text; a text of one word has that word's."""
+    vectors = model.vectors.numpy()
+    return Points(_means(model.words, vectors, texts), vectors)
+
+
+def score(case: Run, found: Points) -> Draws:
+    """Returns how many questions are answered rightly, and how often a word is nearer to one it meets than to any."""
+    seed, vectors = case.settings.seed, found.words
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    draws: Draws = {}
+    asked = case.prepared.questions
+    if len(asked):
+        a, b, c, d = asked.T
+        near = (unit[b] - unit[a] + unit[c]) @ unit.T
+        near[np.arange(len(asked))[:, None], asked[:, :3]] = -np.inf  # as is the custom: never one of the words given
+        draws |= metrics.means({"analogies": (near.argmax(axis=1) == d).astype(np.float64)}, seed=seed)
+    word, other, stranger = case.prepared.pairs.T
+    closer = (unit[word] * unit[other]).sum(axis=1) - (unit[word] * unit[stranger]).sum(axis=1)
+    return draws | metrics.means({"neighbours": (closer > 0) + 0.5 * (closer == 0)}, seed=seed)
+
+
+def shown(found: Points, model: Model) -> pl.DataFrame:
+    """Returns the coordinates of each text, and the word nearest to it."""
+    unit = found.words / np.maximum(np.linalg.norm(found.words, axis=1, keepdims=True), 1e-12)
+    nearest = (found.texts @ unit.T).argmax(axis=1)
+    columns = {f"coordinate {place}": values for place, values in enumerate(found.texts.T, start=1)}
+    return pl.DataFrame({"nearest_word": [model.words[place] for place in nearest], **columns})
+
+
+def actual(case: Run) -> pl.DataFrame:
+    """Returns the test texts."""
+    return pl.DataFrame({"text": task.take(case.data.examples, case.split.test)})
+
+
+def questions(case: Run) -> pl.DataFrame:
+    """Returns the test texts as a user's table."""
+    return pl.DataFrame({case.settings.text: task.take(case.data.examples, case.split.test)})
+
+
+def inputs(table: pl.DataFrame, model: Model, settings: Settings) -> list[str]:
+    """Returns the texts of a table; raises `TableError` where the column is missing."""
+    return corpus.texts(table, settings.text)
+
+
+def save(model: Model, folder: Path) -> None:
+    """Writes the words and their points."""
+    files.write(folder / WORDS_FILE, json.dumps({"words": model.words}, ensure_ascii=False) + "\n")
+    tc.nn.save_safetensors({"vectors": model.vectors}, folder / WEIGHTS_FILE)
+
+
+def load(folder: Path, settings: Settings) -> Model:
+    """Returns what `save` wrote; raises `ArtefactError` where it is missing or damaged."""
+    words = files.read_json(folder / WORDS_FILE, remedy="run train.py first")
+    try:
+        return Model(tuple(words["words"]), tc.nn.load_safetensors(folder / WEIGHTS_FILE)["vectors"])
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ArtefactError(f"{folder}: the saved points do not fit ({error}); run train.py again") from None
+
+
+TEMPLATE = Task(
+    settings=Settings,
+    title=lambda settings: f"Points of {settings.dimensions} coordinates",
+    dummy_title="random points",
+    peer_title="scikit-learn TruncatedSVD of counts",
+    metrics={
+        "analogies": Metric("analogies", higher_is_better=True),
+        "neighbours": Metric("nearer to words it meets", higher_is_better=True),
+    },
+    read=read,
+    split=split,
+    prepare=prepare,
+    dummy=dummy,
+    peer=peer,
+    fit=fit,
+    predict=predict,
+    score=score,
+    shown=shown,
+    actual=actual,
+    questions=questions,
+    inputs=inputs,
+    save=save,
+    load=load,
+    take=task.take,
+    onnx="a text is cut into words first, which has no form in ONNX here",
+    features=lambda model: model.words,
+    smoke={"window": 6},
+    smoke_examples=None,
+)
