@@ -122,7 +122,7 @@ def _expect(pack: Pack, table: list[Floats], counts: list[Floats]) -> None:
             chunks, width = pack.chunks[long], table[long].shape[1]
             places = pack.sources[:, step, None] * width + (0 if chunks is None else chunks)
             flat = np.broadcast_to(places, expected.shape).ravel()
-            counts[long] += np.bincount(flat, expected.ravel(), table[long].size).reshape(table[long].shape)
+            np.add.at(counts[long].reshape(-1), flat, expected.ravel())
             np.logaddexp(before[:, : across - long], on, out=before[:, : across - long])
         backward = before
 
