@@ -24,7 +24,7 @@ from models import catalog
 from models.kit import samples
 
 ROOT = Path(__file__).parent.parent.parent
-DIABETES = "How high will this patient's diabetes score be a year from now?"
+DIABETES = "What will the disease progression score of this patient be after one year?"
 HOSTILE_NAME = 'price"); import os #: {{ x }} \U0001f600\n- !!python/object'
 HOSTILE_TEXT = (
     'How much will it cost? """; import os; os.abort() # {{ 7*7 }} ${HOME} </script> ' + "'" * 3 + " \\ \u202e"

@@ -14,8 +14,8 @@ from models.kit.splits import Rows
 
 SETTINGS = Settings(
     metric="r2", table="t.csv", target="y", leave_out=(), rare_level_rows=5, group=None, time=None, test_share=0.2,
-    validation_share=0.2, model="linear", hidden=(8,), dropout=0.0, pieces=0, optimizer="auto", learning_rate=0.05, epochs=200,
-    batch_rows=16, patience=10, time_budget_seconds=60, seed=0, threads=1, output="output",
+    validation_share=0.2, model="linear", hidden=(8,), dropout=0.0, pieces=0, optimizer="auto", learning_rate=0.05,
+    epochs=200, batch_rows=16, patience=10, time_budget_seconds=60, seed=0, threads=1, output="output",
 )  # fmt: skip
 ROWS, INPUTS, ALPHA = 120, 4, 2.0
 GENERATOR = np.random.default_rng(3)

@@ -23,7 +23,8 @@ def test_module(name: str) -> None:
 
 
 @pytest.mark.parametrize("template", catalog.templates(), ids=lambda template: template.id)
-def test_template(template: catalog.Template) -> None:
+def test_template(template: catalog.Template, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(template.folder)  # a program finds the modules beside it
     name = f"_template_{template.folder.name}"
     spec = importlib.util.spec_from_file_location(name, template.folder / "model.py")
     assert spec is not None

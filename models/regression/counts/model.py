@@ -178,6 +178,6 @@ TEMPLATE = Task(
     onnx=tabular.onnx,
     features=tabular.features,
     plots=draw,
-    smoke={"epochs": 10},
+    smoke={"epochs": 10, "pieces": 0, "alpha": 1.0, "learning_rate": 0.003},  # few rows bear no fine pieces
     smoke_examples=3_000,
 )
