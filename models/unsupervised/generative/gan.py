@@ -107,7 +107,8 @@ def train(
     averaged = {name: value.detach().clone() for name, value in maker.state_dict().items()}
 
     def noise() -> tc.Tensor:
-        return tc.as_tensor(generator.normal(size=(batch, features)).astype(np.float32))
+        drawn: tc.Tensor = tc.as_tensor(generator.normal(size=(batch, features)).astype(np.float32))
+        return drawn
 
     try:
         for step in range(steps):

@@ -37,8 +37,11 @@ def eye(inputs: Matrix, kinds: Kinds, number: int, *, seed: int) -> Eye:
         adam.zero_grad()
         tc.cross_entropy(last(tc.relu(first(rows))), right).backward()
         adam.step()
-    arrays = [each.detach().numpy().astype(np.float64) for each in (first.weight, first.bias, last.weight, last.bias)]
-    return Eye(arrays[0].T, arrays[1], arrays[2].T, arrays[3])
+    state = [
+        {name: value.detach().numpy().astype(np.float64) for name, value in each.state_dict().items()}
+        for each in (first, last)
+    ]
+    return Eye(state[0]["weight"].T, state[0]["bias"], state[1]["weight"].T, state[1]["bias"])
 
 
 def seen(eye: Eye, rows: Matrix) -> Matrix:
