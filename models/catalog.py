@@ -56,8 +56,8 @@ class Template(NamedTuple):
 def templates(root: Path = ROOT) -> tuple[Template, ...]:
     """Returns all templates by category and declared order; raises `ConfigError` for a faulty template.yaml.
 
-    >>> [template.id for template in templates()]
-    ['classification/softmax', 'no_ml/rule', 'regression/linear']
+    >>> "regression/linear" in [template.id for template in templates()]
+    True
     """
     found = [_read(file, root) for file in sorted(root.glob(f"*/*/{MANIFEST}"))]
     return tuple(sorted(found, key=lambda template: (template.category, template.order, template.id)))

@@ -341,7 +341,8 @@ def test_requirements_name_everything_that_a_starter_imports():
             for node in _walked(ast.parse(content)) if name.endswith(".py") else ():
                 names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
                 names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-                needed |= {each.split(".")[0] for each in names} - own
+                beside = {file.stem for file in template.folder.rglob("*.py")}
+                needed |= {each.split(".")[0] for each in names} - own - beside
     named = {re.split(r"[<>=]", line)[0] for line in CARRIED["requirements.txt"].read_text().splitlines()[1:]}
     assert {of_package.get(each, each) for each in needed} == named, "write it into models/project/requirements.txt"
 

@@ -69,7 +69,7 @@ def test_choose_by_subtask() -> None:
         assert chosen is not None
         assert chosen.id == identifier
     assert catalog.choose("regression", "survival") is None
-    assert catalog.choose("ranking", None) is None
+    assert catalog.choose("other", None) is None
 
 
 def test_find_says_what_was_meant() -> None:

@@ -440,7 +440,8 @@ def test_compare_in_a_process_of_its_own(capsys: pytest.CaptureFixture[str]) -> 
 
     assert program.run(terminal.main, ["compare", "regression/linear", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
-    assert (found["id"], found["data"], found["beats_dummy"]) == ("regression/linear", "diabetes", True)
+    assert (found["id"], found["data"]["name"]) == ("regression/linear", "sample:diabetes")
+    assert found["beats_dummy"] is True
     for name in ("dummy", "peer", "ours"):
         score = found["models"][name]["scores"]["r2"]
         assert score["low"] <= score["value"] <= score["high"]
