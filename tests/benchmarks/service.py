@@ -136,8 +136,8 @@ def wrk(port: int, script: str, *, seconds: float, connections: int = 16) -> dic
     return {
         "requests": requests,
         "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]),
-        "p50": milliseconds(re.search(r"50%\s+(\S+)", out)[1]),
-        "p99": milliseconds(re.search(r"99%\s+(\S+)", out)[1]),
+        "p50": milliseconds(re.search(r"^ +50% +(\S+)", out, re.M)[1]),
+        "p99": milliseconds(re.search(r"^ +99% +(\S+)", out, re.M)[1]),
         "refused": float(refused[1]) if refused else 0.0,
     }
 
