@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import InputRefused
-from advisor.profiling import kinds, measures, mentions, names, opening, reconciling, roles, targets, values
+from advisor.profiling import kinds, measures, mentions, names, opening, reconciling, relations, roles, targets, values
 from advisor.profiling.schema import Column, Profile, TargetCandidate
+from advisor.profiling.traits import Setting
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,36 +48,10 @@ def look(
     >>> seen.target, rows.height
     ('price', 3)
     """
-    opened = opening.open_table(table)
+    opened, setting, measured = prepare(table, description=description, target=target, leaning=leaning or {})
+    columns, parts, heard, leaning = list(setting.columns), setting.roles, setting.heard, setting.leaning
     sample = opened.sample
-    if target is not None and target not in sample.columns:
-        raise _no_column(target, sample.columns)
-    mark = values.likely_mark(sample)
-    read = [values.read(sample[name], place=place, likely_mark=mark) for place, name in enumerate(sample.columns)]
-    try:
-        measured = measures.measure(opened.frame, read)
-    except Exception as error:
-        raise opening.unreadable(table, error) from error
-    columns = []
-    for column, figures in zip(read, measured.statistics, strict=True):
-        judged = kinds.judge(column, figures, rows=measured.rows)
-        columns.append(
-            Column(
-                column.name,
-                judged.kinds,
-                figures,
-                unit=column.unit,
-                written=column.written,
-                delimiter=judged.delimiter,
-                zone=column.zone,
-                sentinels=column.sentinels,
-                language=names.language([column.name]),
-            )
-        )
-    heard = mentions.hear(description)
-    leaning = leaning or {}
-    parts = roles.assign(columns, read, rows=measured.rows, heard=heard, leaning=leaning)
-    chosen = targets.choose(columns, parts, rows=measured.rows, heard=heard, leaning=leaning)
+    chosen = targets.choose(setting)
     wanted = target or chosen.target
     candidates = chosen.candidates
     if target is not None:
@@ -115,6 +90,44 @@ def look(
         notes=(*opened.notes, *measured.notes),
     )
     return seen, sample
+
+
+def prepare(
+    table: Any, *, description: str, target: str | None, leaning: Mapping[str, float]
+) -> "tuple[opening.Opened, Setting, measures.Measured]":
+    """The table opened, what its columns are judged by, and its figures; arguments and errors as of `look`."""
+    opened = opening.open_table(table)
+    sample = opened.sample
+    if target is not None and target not in sample.columns:
+        raise _no_column(target, sample.columns)
+    mark = values.likely_mark(sample)
+    read = [values.read(sample[name], place=place, likely_mark=mark) for place, name in enumerate(sample.columns)]
+    try:
+        measured = measures.measure(opened.frame, read)
+    except Exception as error:
+        raise opening.unreadable(table, error) from error
+    columns = []
+    for column, figures in zip(read, measured.statistics, strict=True):
+        judged = kinds.judge(column, figures, rows=measured.rows)
+        columns.append(
+            Column(
+                column.name,
+                judged.kinds,
+                figures,
+                unit=column.unit,
+                written=column.written,
+                delimiter=judged.delimiter,
+                zone=column.zone,
+                sentinels=column.sentinels,
+                language=names.language([column.name]),
+            )
+        )
+    heard = mentions.hear(description)
+    parts = roles.assign(columns, read, rows=measured.rows, heard=heard, leaning=leaning)
+    loud = mentions.loudness([column.name for column in columns], heard)
+    gaps = relations.gaps_told(read)
+    named = relations.values_said(read, heard.words)
+    return opened, Setting(columns, parts, measured.rows, heard, leaning, loud, gaps, named), measured
 
 
 def _ended(column: Column) -> Column:
