@@ -1,11 +1,11 @@
 """The Python API: every other door calls these functions."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor import description as descriptions
 from advisor import evidence, framing
-from advisor.decision import Said, decide, sure
+from advisor.decision import Decision, Said, by_rules, decide, is_sure, with_encoder
 from advisor.errors import UsageError
 from advisor.framing import Framing
 from taxonomy.knowledge import load
@@ -14,6 +14,7 @@ from taxonomy.schema import Category
 
 if TYPE_CHECKING:
     from advisor.profiling import Profile
+    from taxonomy.reading import Reading
 
 
 def frame(
@@ -43,17 +44,16 @@ def frame(
     >>> frame("hello").category is None
     True
     """
-    descriptions.check(text)
-    if target is not None and table is None:
-        raise UsageError("a target column was named, but no table was given; pass table= as well")
-    knowledge = load()
-    reading = read_text(knowledge, text)
     if table is None:
-        said = Said(text, evidence.from_reading(knowledge, reading), evidence.from_answers(knowledge, answers or {}))
-        (decision,) = decide(knowledge, [said], encoder=encoder)
-        return framing.build(text, knowledge, reading, decision, answers=answers)
+        if target is not None:
+            descriptions.check(text)
+            raise UsageError("a target column was named, but no table was given; pass table= as well")
+        return finish(begin(text, answers=answers), encoder=encoder)
     from advisor import tabular
 
+    descriptions.check(text)
+    knowledge = load()
+    reading = read_text(knowledge, text)
     own, about = tabular.split_answers(answers or {}) if isinstance(answers, Mapping) else (answers or {}, {})
     said = Said(text, evidence.from_reading(knowledge, reading), evidence.from_answers(knowledge, own))
     return tabular.frame(
@@ -61,25 +61,47 @@ def frame(
     )
 
 
-def frame_if_sure(text: str, *, answers: Mapping[str, str] | None = None) -> Framing | None:
-    """The framing of `text` where the rules alone are sure of it, the same as `frame` gives; else None.
+class Begun(NamedTuple):
+    """A description that the rules have read; `sure` says whether they need no encoder."""
 
-    It takes under a millisecond and never loads the encoder, so that a service may call it where it must not wait.
+    said: Said
+    reading: "Reading"
+    answers: Mapping[str, str]
+    decision: Decision
+    sure: bool
+
+
+def begin(text: str, *, answers: Mapping[str, str] | None = None) -> Begun:
+    """The first half of `frame` without a table: it takes under a millisecond for most texts and loads no encoder.
+
+    For programs that must not wait, such as the service; `finish` does the rest.
 
     Raises:
         InputRefused, UsageError: as `frame`.
 
-    >>> frame_if_sure("What other books should we suggest to each reader?").category
-    'recommendation'
-    >>> frame_if_sure("hello") is None
-    True
+    >>> begin("What other books should we suggest to each reader?").sure, begin("hello").sure
+    (True, False)
     """
     descriptions.check(text)
     knowledge = load()
     reading = read_text(knowledge, text)
-    said = Said(text, evidence.from_reading(knowledge, reading), evidence.from_answers(knowledge, answers or {}))
-    (decision,) = decide(knowledge, [said], encoder=False)
-    return framing.build(text, knowledge, reading, decision, answers=answers) if sure(knowledge, decision) else None
+    answers = answers or {}
+    said = Said(text, evidence.from_reading(knowledge, reading), evidence.from_answers(knowledge, answers))
+    decision = by_rules(knowledge, said)
+    return Begun(said, reading, answers, decision, is_sure(knowledge, decision))
+
+
+def finish(begun: Begun, *, encoder: bool = True) -> Framing:
+    """The framing of a description that was begun.
+
+    >>> finish(begin("hello")) == frame("hello")
+    True
+    """
+    knowledge = load()
+    decision = begun.decision
+    if encoder:
+        (decision,) = with_encoder(knowledge, [begun.said], [decision])
+    return framing.build(begun.said.text, knowledge, begun.reading, decision, answers=begun.answers)
 
 
 def profile(table: Any, *, description: str = "", target: str | None = None) -> "Profile":

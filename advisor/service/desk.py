@@ -96,19 +96,19 @@ class Desk:
                 if time.monotonic() - self._turned > LONGEST_TURN:
                     await asyncio.sleep(0)  # whoever became ready since is served before
                     self._turned = time.monotonic()
-                framing = self._at_once(text, answers)
-            if framing is not None:
-                return finish(framing), False
+                begun = api.begin(text, answers=answers)
+                if begun.sure or not self.encoder:
+                    return finish(api.finish(begun, encoder=False)), False
+
+            def rest() -> T:
+                return finish(api.finish(begun))
+
+            return await self.texts.do(rest, waits=waits), True
 
         def whole() -> T:
             return finish(api.frame(text, table=table, target=target, answers=answers, encoder=self.encoder))
 
         return await (self.texts if table is None else self.tables).do(whole, waits=waits), True
-
-    def _at_once(self, text: str, answers: Mapping[str, str] | None) -> Framing | None:
-        if self.encoder:
-            return api.frame_if_sure(text, answers=answers)
-        return api.frame(text, answers=answers, encoder=False)
 
     def warm(self) -> str | None:
         """Load what framing needs and return the hash of the encoder, None where none is asked."""

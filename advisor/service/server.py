@@ -1,11 +1,13 @@
 """The server: uvicorn, with limits on slow and endless requests, and an end that answers all that is in flight."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 import sys
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import uvicorn
@@ -18,6 +20,8 @@ from advisor.service.settings import Settings, decided, exported
 MOST_HEAD = 32 * 1024  # bytes of a request line and its headers
 LEAST_RATE = 16 * 1024  # bytes a second, below which a body that takes long is given up
 SWITCH_SECONDS = 0.001  # how long a thread may keep the interpreter while the loop waits for it
+
+MOST_UNCHECKED = 50_000  # new objects before garbage is looked for: some ten framings, which leave hardly any
 
 HEAD, BODY, DONE = range(3)
 
@@ -34,7 +38,8 @@ class PatientProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._settings = _settings()
         self._phase = HEAD
-        self._head_bytes = 0
+        self._head_bytes = 0  # of whole headers
+        self._unfinished = 0  # of a head that has not come to its end
         self._body_bytes = 0
         self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -63,8 +68,8 @@ class PatientProtocol(HttpToolsProtocol):
         if self._phase == DONE:
             self._stop()
         elif self._phase == HEAD:
-            self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD:
+            self._unfinished += len(data)
+            if self._unfinished > MOST_HEAD:
                 self._refuse("head_too_large", "the request line and headers are too long; shorten them")
             elif self._deadline is None:
                 self._wait(self._settings.header_seconds)
@@ -74,11 +79,11 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._phase, self._head_bytes, self._body_bytes = HEAD, 0, 0
+        self._phase, self._head_bytes, self._unfinished, self._body_bytes = HEAD, 0, 0, 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One more header."""
-        self._head_bytes += len(name) + len(value)
+        self._head_bytes += len(name) + len(value) + len(b": \r\n")
         if self._head_bytes > MOST_HEAD:
             raise ValueError  # the parser stops, and send_400_response is called
         super().on_header(name, value)
@@ -119,29 +124,35 @@ class PatientProtocol(HttpToolsProtocol):
         if self._refused or self.transport.is_closing() or self._phase == DONE:
             return
         if self._phase == BODY:
-            answered = self.cycle is None or self.cycle.response_complete
             enough = self._body_bytes - body_bytes >= LEAST_RATE * self._settings.body_seconds
-            if enough or answered or self.flow.read_paused:  # where reading was paused, it is us who are slow
+            if enough or self.flow.read_paused:  # where reading was paused, it is us who are slow
                 self._wait(self._settings.body_seconds)
                 return
         self._refuse("request_timeout", "the request did not come in time; send it again, faster")
 
     def _refuse(self, code: str, detail: str, header: bytes = b"") -> None:
-        """Answer with a problem where nothing was answered yet, and hang up."""
+        """Answer with a problem where no other answer is under way, and hang up."""
         self._refused = True
         self._stop()
-        begun = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
-        if not begun and not self.transport.is_closing():
+        if self._may_answer() and not self.transport.is_closing():
             status = problems.OURS[code][0]
             body = problems.problem(status, code, detail, os.urandom(8).hex())
             self.transport.write(
                 b"HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n%s\r\n%s"
-                % (status, code.encode(), problems.MEDIA_TYPE.encode(), len(body), header, body)
+                % (status, HTTPStatus(status).phrase.encode(), problems.MEDIA_TYPE.encode(), len(body), header, body)
             )
         self.transport.close()
         if self.cycle is not None:  # whoever still reads the body learns that nobody sends it
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+
+    def _may_answer(self) -> bool:
+        """Whether the next bytes that are written answer the request that is being read."""
+        if self.cycle is None:
+            return True
+        if self._phase == BODY:
+            return not self.cycle.response_started and not self.pipeline
+        return self.cycle.response_complete
 
 
 class Lines(logging.Formatter):
@@ -188,6 +199,7 @@ def application() -> Any:
     from advisor.service.app import create_app
 
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(MOST_UNCHECKED, *gc.get_threshold()[1:])
     return create_app()
 
 

@@ -49,6 +49,8 @@ def started(request: StarterRequest, *, encoder: bool = True) -> tuple[bytes, st
     """
     from advisor.profiling.opening import from_rows
 
+    if request.template is not None:
+        _require(request.template)
     table = dumped(request.table)
     framing = advisor.frame(request.text, table=table, target=request.target, answers=request.answers, encoder=encoder)
     rows: Any = None if table is None else from_rows(table)
@@ -56,7 +58,7 @@ def started(request: StarterRequest, *, encoder: bool = True) -> tuple[bytes, st
         try:
             place = framing.start(Path(folder) / FOLDER, table=rows, target=request.target, template=request.template)
         except UsageError as error:
-            raise UsageError(str(error), public=_template_help(request.template)) from None
+            raise UsageError(str(error), public="a target needs a table") from None
         except InputRefused as error:
             if error.code in ("undecided", "no_template"):  # these name templates and questions, nothing of the user's
                 raise
@@ -77,8 +79,11 @@ def zipped(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _template_help(template: str | None) -> str:
+def _require(template: str) -> None:
+    """Refuse a template that does not exist, before anything else is done for it."""
+    from advisor.evidence import unknown
     from models import catalog
 
-    known = ", ".join(found.id for found in catalog.templates())
-    return "a target needs a table" if template is None else f"there is no such template; known are {known}"
+    known = [found.id for found in catalog.templates()]
+    if template not in known:
+        raise unknown("template", template, known)

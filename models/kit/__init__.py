@@ -16,7 +16,7 @@ holds them byte-identical. Its own are:
 * config.yaml: every field of `Settings`, one line each with a comment; columns by role (target, user, item, query,
   time, group, text, tags, source, …), so that a starter fills them in by the role that the profile found.
 * template.yaml: title, subtasks, data, metric, peer, order, and `runs`, what the benchmark measures and what must be
-  reached (see `models.catalog`).
+  reached (the catalog's docstring says how).
 * data/: the bundled sample (CSV, TSV, Parquet, JSONL, at most 300 KB each) and DATA_CARD.md (origin, licence, sha256,
   how it was made). Larger data are fetched: models/data/ID.yaml says from where, `table: fetched:ID` reads it.
 

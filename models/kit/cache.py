@@ -24,9 +24,11 @@ def folder() -> Path:
 
 
 def find(identifier: str) -> Path:
-    """Returns the file of a fetched data set, whatever its suffix; raises `TableError` when it was not fetched."""
-    found = sorted(folder().glob(f"{identifier}.*"))
-    if not identifier.replace("_", "").isalnum() or not found:
+    """Returns the file of a fetched data set, or its folder of several; raises `TableError` when it was not fetched."""
+    usual = identifier.replace("_", "").isalnum()
+    names = (f"{identifier}.*", identifier) if usual else ()
+    found = sorted(path for name in names for path in folder().glob(name))
+    if not found:
         raise TableError(
             f"{PREFIX}{identifier}: not in {folder()}; fetch it with `python -m models data {identifier}`, "
             "or name a file (`table` in config.yaml)"

@@ -94,6 +94,25 @@ def assign(
     return Roles(target_column, tuple(inputs), tuple(decisions))
 
 
+def inputs(frame: pl.DataFrame, *, leave_out: Iterable[str]) -> tuple[list[Column], list[str]]:
+    """Returns the columns of a table without a target that a model may see, and what was decided, in sentences.
+
+    >>> inputs(pl.DataFrame({"size": [1.5, 2.5, 0.5] * 4, "note": [None] * 12}), leave_out=[])
+    ([Column(name='size', kind='number', form='.')], ["column 'note': all values are missing; left out"])
+    """
+    unseen, mark = set(leave_out), cells.likely_mark(frame)
+    found: list[Column] = []
+    decisions: list[str] = []
+    for column in frame:
+        if column.name in unseen:
+            decisions.append(f"column {column.name!r} is left out as config.yaml asks")
+            continue
+        role, said = _role(column, mark)
+        found += [role] if role is not None else []
+        decisions += said
+    return found, decisions
+
+
 def check_name(frame: pl.DataFrame, name: str, *, setting: str) -> None:
     """Raises `TableError` when the table has no column of that name."""
     if name not in frame.columns:

@@ -133,6 +133,19 @@ def write(source: str | Path, destination: str | Path, **changes: object) -> Non
     files.write(destination, text)
 
 
+def optional(path: str | Path) -> dict[str, bool]:
+    """Returns the names of a file's settings, in order, and of each whether it may stay empty (it is null there).
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "config.yaml"
+    >>> _ = file.write_text("target: y\\ngroup: null\\n")
+    >>> optional(file)
+    {'target': False, 'group': True}
+    """
+    pairs = _pairs(_text(Path(path)), Path(path))
+    return {name: node.tag == "tag:yaml.org,2002:null" for name, (_, node) in pairs.items()}
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")

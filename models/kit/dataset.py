@@ -10,6 +10,7 @@ import polars as pl
 
 from models.kit import cache, cells, columns, samples, tables
 from models.kit.config import Labelled
+from models.kit.errors import TableError
 from models.kit.task import Data
 
 FEWEST_OF_CLASS = 5  # rows that a class keeps when only some rows of a table are used
@@ -93,4 +94,7 @@ def sha256(path: Path) -> str:
     >>> sha256(file)[:8]
     'ca978112'
     """
-    return hashlib.sha256(tables.read_bytes(path)).hexdigest()
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {error.strerror or error}; check `table` in config.yaml") from None

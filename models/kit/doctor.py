@@ -88,13 +88,13 @@ def packages(here: Path) -> list[Finding]:
     lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
     wanted = [line for line in lines if line and not line.startswith("#")]
     for line in wanted:
-        name, *limits = re.split(r"(?=[<>=])|,", line)
+        name = re.split(r"[<>=]", line)[0]
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             wrong.append(f"{name} is not installed")
             continue
-        if not all(_allows(limit, version) for limit in limits if limit):
+        if not all(_allows(sign, number, version) for sign, number in re.findall(r"([<>=]+)([\d.]+)", line)):
             wrong.append(f"{name} {version} is not {line.removeprefix(name)}")
     words = (
         f"{'; '.join(wrong)}; run `python -m pip install -r {REQUIREMENTS}`" if wrong else f"all {len(wanted)} there"
@@ -102,15 +102,15 @@ def packages(here: Path) -> list[Finding]:
     return [Finding("packages", not wrong, words)]
 
 
-def _allows(limit: str, version: str) -> bool:
-    """Returns whether a version keeps to a limit such as ">=1.26" or "<3"."""
-    sign, number = (limit[:2], limit[2:]) if limit[1:2] == "=" else (limit[0], limit[1:])
-    there, asked = (
-        tuple(int(part) for part in re.findall(r"\d+", text.split("+")[0])[:3]) for text in (version, number)
-    )
-    return {">=": there >= asked, "<=": there <= asked, "<": there < asked, ">": there > asked, "==": there == asked}[
-        sign
-    ]
+def _allows(sign: str, number: str, version: str) -> bool:
+    """Returns whether a version keeps to a limit such as ">=", "1.26".
+
+    >>> _allows("<", "2.14", "2.6.0+cpu"), _allows(">=", "1.26", "1.3")
+    (True, False)
+    """
+    there, asked = ([int(part) for part in re.findall(r"\d+", text.split("+")[0])] for text in (version, number))
+    compared = {">=": there >= asked, "<=": there <= asked, "<": there < asked, ">": there > asked}
+    return compared.get(sign, there == asked)
 
 
 def leaks(task: AnyTask, case: Case[Any, Any, Any]) -> list[Finding]:

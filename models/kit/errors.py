@@ -61,5 +61,5 @@ def count(number: int, noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeiou":
         plural = noun[:-1] + "ies"
     else:
-        plural = noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+        plural = noun + ("es" if noun.endswith(("s", "x", "sh", "tch")) else "s")
     return f"{number:,} {noun if number == 1 else plural}"

@@ -1,5 +1,6 @@
 """The network of a tabular model, linear or a multilayer perceptron, kept as safetensors (weights) and JSON (shape)."""
 
+import copy
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -51,6 +52,11 @@ def outputs(net: tc.nn.Module, inputs: npt.NDArray[np.float64]) -> npt.NDArray[n
     with tc.no_grad():
         starts = range(0, max(len(inputs), 1), CHUNK_ROWS)
         return np.concatenate([net(tc.as_tensor(inputs[start : start + CHUNK_ROWS])).numpy() for start in starts])
+
+
+def single(net: tc.nn.Module) -> tc.nn.Module:
+    """Returns a copy in float32, as other runtimes want it (ONNX Runtime has no GELU in float64)."""
+    return copy.deepcopy(net).eval().float()
 
 
 def save(net: tc.nn.Module, folder: Path) -> None:

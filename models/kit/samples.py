@@ -24,7 +24,7 @@ def names() -> tuple[str, ...]:
     """Returns the ids of the data sets.
 
     >>> names()
-    ('breast_cancer', 'diabetes', 'postage', 'wine')
+    ('breast_cancer', 'diabetes', 'digits', 'postage', 'wine')
     """
     return tuple(sorted(_SAMPLES))
 
@@ -67,6 +67,20 @@ def _breast_cancer() -> Sample:
     )
 
 
+def _digits() -> Sample:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    frame = pl.DataFrame(bunch.data, schema=[str(name) for name in bunch.feature_names])
+    return Sample(
+        frame.with_columns(pl.Series("digit", [str(value) for value in bunch.target])),
+        "digit",
+        "1,797 handwritten digits of 43 people, each 8 by 8 pixels of 0 to 16",
+        "Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, UCI; through scikit-learn",
+        "CC BY 4.0",
+    )
+
+
 def _wine() -> Sample:
     from sklearn.datasets import load_wine
 
@@ -102,6 +116,7 @@ def _postage() -> Sample:
 _SAMPLES: dict[str, Callable[[], Sample]] = {
     "breast_cancer": _breast_cancer,
     "diabetes": _diabetes,
+    "digits": _digits,
     "postage": _postage,
     "wine": _wine,
 }

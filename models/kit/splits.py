@@ -121,10 +121,14 @@ def by_group(
     return _split(in_train, in_validation, in_test, f"whole groups of {name!r} drawn at random (seed {seed})")
 
 
-def by_time(times: npt.NDArray[Any], *, name: str, test_share: float, validation_share: float = 0.0) -> Split:
+def by_time(
+    times: npt.NDArray[Any], *, name: str, test_share: float, validation_share: float = 0.0, gap: int = 0
+) -> Split:
     """Returns a split in which the latest rows are the test and those before them the validation.
 
-    Rows of the same moment stay together; rows without a time are in neither part.
+    Rows of the same moment stay together; rows without a time are in neither part. With a `gap`, so many moments before
+    the test and before the validation are left out: at a horizon of 7 days, what happened in the last 7 days is not
+    known yet when a forecast is made.
 
     >>> by_time(np.array([3, 1, 2, 5, 4]), name="day", test_share=0.4).test.tolist()
     [3, 4]
@@ -142,7 +146,64 @@ def by_time(times: npt.NDArray[Any], *, name: str, test_share: float, validation
     before = starts[1 : np.searchsorted(starts, test)]
     validation = _latest(before, test, validation_share * order.size / test) if validation_share else test
     left = f"; {count(times.size - known.size, 'row')} without a time left out" if known.size < times.size else ""
-    return _split(order[:validation], order[validation:test], order[test:], f"the latest rows by {name!r}{left}")
+    ends = [end if not gap or end == 0 else _before(starts, end, gap) for end in (validation, test)]
+    spared = f", with a gap of {count(gap, 'moment')} before them" if gap else ""
+    train, middle = order[: ends[0]], order[validation : max(validation, ends[1])]
+    if not validation_share:
+        train, middle = order[: ends[1]], order[:0]
+    return _split(train, middle, order[test:], f"the latest rows by {name!r}{spared}{left}")
+
+
+def rolling(
+    times: npt.NDArray[Any], *, name: str, origins: int, horizon: int, gap: int = 0, noun: str = "row"
+) -> tuple[Split, ...]:
+    """Returns one split for each origin, the earliest first: `horizon` moments are tested after all that was known.
+
+    The tests follow one another without overlap up to the last moment; `gap` moments before each are left out. An
+    average over origins says more of a forecast than one test (Tashman, 2000, Out-of-sample tests of forecasting
+    accuracy).
+
+    >>> [split.test.tolist() for split in rolling(np.arange(10), name="day", origins=2, horizon=2)]
+    [[6, 7], [8, 9]]
+    >>> rolling(np.arange(10), name="day", origins=2, horizon=2, gap=3)[0].train.tolist()
+    [0, 1, 2]
+    """
+    known = np.flatnonzero(times == times)
+    moments, place = np.unique(times[known], return_inverse=True)
+    if moments.size < origins * horizon + gap + 1:
+        raise TableError(
+            f"time: column {name!r} has {count(moments.size, 'moment')}; {origins} origins with a horizon of "
+            f"{horizon} and a gap of {gap} need {origins * horizon + gap + 1}: lower one of them"
+        )
+    found = []
+    for number in range(origins):
+        start = moments.size - (origins - number) * horizon
+        test = known[(place >= start) & (place < start + horizon)]
+        how = f"origin {number + 1} of {origins} by {name!r}, a horizon of {count(horizon, 'moment')}"
+        found.append(_split(known[place < start - gap], known[:0], test, how)._replace(noun=noun))
+    return tuple(found)
+
+
+def last_of_each(
+    groups: npt.NDArray[Any], times: npt.NDArray[Any], *, name: str, test: int = 1, validation: int = 1
+) -> Split:
+    """Returns a split in which the latest rows of each group (a user) are the test, those before them the validation.
+
+    A group with too few rows is in the training only. Between groups time is not kept: where the model will be used on
+    later days for everybody at once, `by_time` is the stricter one.
+
+    >>> users, times = np.array(list("aaabbb")), np.array([1, 3, 2, 1, 2, 3])
+    >>> last_of_each(users, times, name="user").test.tolist()
+    [1, 5]
+    """
+    _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.lexsort((times, member))
+    from_end = np.empty(groups.size, dtype=np.int64)
+    from_end[order] = np.repeat(np.cumsum(sizes), sizes) - 1 - np.arange(groups.size)
+    enough = sizes[member] > test + validation
+    in_test, held = enough & (from_end < test), enough & (from_end < test + validation)
+    train, middle, last = (np.flatnonzero(part) for part in (~held, held & ~in_test, in_test))
+    return _split(train, middle, last, f"the last {count(test, 'row')} of each {name!r}")
 
 
 def everything(examples: int, *, noun: str = "row") -> Split:
@@ -182,6 +243,11 @@ def _nearest(ends: npt.NDArray[np.int64], wanted: float) -> int:
 def _latest(starts: npt.NDArray[np.int64], end: int, share: float) -> int:
     """Returns the start among `starts` that leaves nearest to that share of rows after it."""
     return int(starts[np.argmin(np.abs(end - starts - share * end))])
+
+
+def _before(starts: npt.NDArray[np.int64], end: int, gap: int) -> int:
+    """Returns where the moment begins that is `gap` moments before the one that begins at `end`."""
+    return int(starts[max(int(np.searchsorted(starts, end)) - gap, 0)])
 
 
 def _split(train: Rows, validation: Rows, test: Rows, how: str) -> Split:

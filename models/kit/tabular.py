@@ -68,8 +68,8 @@ def take(table: pl.DataFrame, rows: Rows) -> pl.DataFrame:
 
 
 def onnx(model: Model, settings: Labelled) -> Onnx:
-    """Returns the network as a function of the design matrix, whose columns preprocess.json describes."""
-    return Onnx(model.net, tc.as_tensor(np.zeros((2, len(model.learned.features)))))
+    """Returns the network in float32, as a function of the design matrix, whose columns preprocess.json describes."""
+    return Onnx(network.single(model.net), tc.as_tensor(np.zeros((2, len(model.learned.features)), dtype=np.float32)))
 
 
 def features(model: Model) -> tuple[str, ...]:

@@ -2,6 +2,15 @@
 
 from tensor_core.nn.files import load_safetensors as load_safetensors
 from tensor_core.nn.files import save_safetensors as save_safetensors
+from tensor_core.nn.images import AvgPool1d as AvgPool1d
+from tensor_core.nn.images import AvgPool2d as AvgPool2d
+from tensor_core.nn.images import BatchNorm1d as BatchNorm1d
+from tensor_core.nn.images import BatchNorm2d as BatchNorm2d
+from tensor_core.nn.images import Conv1d as Conv1d
+from tensor_core.nn.images import Conv2d as Conv2d
+from tensor_core.nn.images import GroupNorm as GroupNorm
+from tensor_core.nn.images import MaxPool1d as MaxPool1d
+from tensor_core.nn.images import MaxPool2d as MaxPool2d
 from tensor_core.nn.init import kaiming_uniform_ as kaiming_uniform_
 from tensor_core.nn.init import normal_ as normal_
 from tensor_core.nn.init import uniform_ as uniform_

@@ -7,18 +7,10 @@ from typing import Any
 from tensor_core.creation import empty
 from tensor_core.nn.init import uniform_
 from tensor_core.nn.module import Module, Parameter
-from tensor_core.ops.elementwise import sigmoid, tanh
 from tensor_core.ops.matrix import linear
-from tensor_core.ops.recurrent import gru_step
-from tensor_core.scan import scan
+from tensor_core.ops.recurrent import gru, lstm
+from tensor_core.ops.shape import cat
 from tensor_core.tensor import Tensor
-
-
-def lstm_step(gates: Tensor, h: Tensor, c: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """The next state and memory from the input's share of the four gates (input, forget, new, output) and the state."""
-    inward, forget, new, outward = (gates + linear(h, weight, bias)).split(h.shape[-1], -1)
-    c = sigmoid(forget) * c + sigmoid(inward) * tanh(new)
-    return sigmoid(outward) * tanh(c), c
 
 
 class _Recurrent(Module):
@@ -60,7 +52,8 @@ class GRUCell(_Recurrent):
     def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
         """The next state (rows, hidden) from the input (rows, features) and the state, by default of zeros."""
         h = self.start(x) if h is None else h
-        return gru_step(linear(x, self.weight_ih, self.bias_ih), h, self.weight_hh, self.bias_hh)
+        gates = linear(x, self.weight_ih, self.bias_ih)
+        return gru(gates[None], h, self.weight_hh, self.bias_hh)[0]
 
 
 class LSTMCell(_Recurrent):
@@ -75,12 +68,14 @@ class LSTMCell(_Recurrent):
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """The next state and memory (rows, hidden) from the input (rows, features) and both, by default of zeros."""
-        h, c = (self.start(x), self.start(x)) if state is None else state
-        return lstm_step(linear(x, self.weight_ih, self.bias_ih), h, c, self.weight_hh, self.bias_hh)
+        both = cat((self.start(x), self.start(x)) if state is None else state, -1)
+        gates = linear(x, self.weight_ih, self.bias_ih)
+        h, c = lstm(gates[None], both, self.weight_hh, self.bias_hh)[0].chunk(2, -1)
+        return h, c
 
 
 class GRU(GRUCell):
-    """A gated recurrent unit over a sequence; the inputs' shares of all steps are one product, the steps a `scan`.
+    """A gated recurrent unit over a sequence; the inputs' shares of all steps are one product.
 
     >>> from tensor_core import ones
     >>> outputs, last = GRU(3, 4)(ones(7, 2, 3))
@@ -90,17 +85,13 @@ class GRU(GRUCell):
 
     def forward(self, x: Tensor, h: Tensor | None = None) -> Any:
         """All states (steps, rows, hidden) and the last one, from inputs (steps, rows, features)."""
-
-        def body(h: Tensor, gates: Tensor) -> tuple[Tensor, Tensor]:
-            h = gru_step(gates, h, self.weight_hh, self.bias_hh)
-            return h, h
-
-        last, outputs = scan(body, self.start(x[0]) if h is None else h, linear(x, self.weight_ih, self.bias_ih))
-        return outputs, last
+        h = self.start(x[0]) if h is None else h
+        states = gru(linear(x, self.weight_ih, self.bias_ih), h, self.weight_hh, self.bias_hh)
+        return states, states[-1]
 
 
 class LSTM(LSTMCell):
-    """A long short-term memory over a sequence; the inputs' shares of all steps are one product, the steps a `scan`.
+    """A long short-term memory over a sequence; the inputs' shares of all steps are one product.
 
     >>> from tensor_core import ones
     >>> outputs, (h, c) = LSTM(3, 4)(ones(7, 2, 3))
@@ -110,11 +101,8 @@ class LSTM(LSTMCell):
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> Any:
         """All states (steps, rows, hidden) and the last state and memory, from inputs (steps, rows, features)."""
-
-        def body(state: tuple[Tensor, Tensor], gates: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
-            h, c = lstm_step(gates, *state, self.weight_hh, self.bias_hh)
-            return (h, c), h
-
-        start = (self.start(x[0]), self.start(x[0])) if state is None else state
-        last, outputs = scan(body, start, linear(x, self.weight_ih, self.bias_ih))
-        return outputs, last
+        both = cat((self.start(x[0]), self.start(x[0])) if state is None else state, -1)
+        outputs, memories = lstm(linear(x, self.weight_ih, self.bias_ih), both, self.weight_hh, self.bias_hh).chunk(
+            2, -1
+        )
+        return outputs, (outputs[-1], memories[-1])

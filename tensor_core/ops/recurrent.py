@@ -1,5 +1,12 @@
-"""One step of a gated recurrent unit (Cho et al. 2014), with the reset gate after the product, as torch has it."""
+"""Gated recurrent units (Cho et al. 2014, the reset gate after the product, as torch has it) and long short-term memory
+(Hochreiter and Schmidhuber 1997, with Gers' forget gate), over whole sequences.
 
+A sequence is one op. On the way back, what does not depend on the flow is computed for all steps at once, so that a
+step is four kernels, and the weight's gradient is one product. The compiler fuses for itself: while a step is traced, a
+sequence is a `scan` of the formula.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -7,14 +14,14 @@ import torch
 from tensor_core.autograd import Array
 from tensor_core.op import op
 from tensor_core.ops.matrix import linear as _linear
+from tensor_core.ops.shape import cat as _cat
+from tensor_core.scan import scan as _scan
 from tensor_core.tensor import Tensor
 from tensor_core.tensor import recorded_gradients as _recorded_gradients
 from tensor_core.tracing import watching as _watching
 
-_ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
 
-
-def _plain_gru_step(gates: Tensor, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _gru_formula(gates: Tensor, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     width = h.shape[-1]
     reset_in, update_in, new_in = gates.split(width, -1)
     reset_own, update_own, new_own = _linear(h, weight, bias).split(width, -1)
@@ -23,50 +30,147 @@ def _plain_gru_step(gates: Tensor, h: Tensor, weight: Tensor, bias: Tensor) -> T
     return moved
 
 
+def _lstm_formula(gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    h, c = state.chunk(2, -1)
+    inward, forget, new, outward = (gates + _linear(h, weight, bias)).chunk(4, -1)
+    c = forget.sigmoid() * c + inward.sigmoid() * new.tanh()
+    return _cat([outward.sigmoid() * c.tanh(), c], -1)
+
+
+def _by_steps(formula: Callable[..., Tensor], gates: Tensor, start: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The states after each step, by the formula."""
+
+    def body(state: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        state = formula(share, state, weight, bias)
+        return state, state
+
+    states: Tensor = _scan(body, start, gates)[1]
+    return states
+
+
+def _before(start: Array, states: Array) -> Array:
+    """The states before each step."""
+    return torch.cat([start.unsqueeze(0), states[:-1]])
+
+
+def _unsure(gate: Array) -> Array:
+    """The slope of the sigmoid that made `gate`."""
+    return gate * (1 - gate)
+
+
+def _from_products(products: Array, before: Array, wanted: Sequence[bool]) -> tuple[Array | None, Array | None]:
+    """The gradients of weight and bias from those of all steps' products (steps, rows, gates, width)."""
+    flat = products.flatten(2).flatten(0, 1)
+    return (flat.mT @ before.flatten(0, 1) if wanted[2] else None), (flat.sum(0) if wanted[3] else None)
+
+
 def _gru_slopes(
-    grad: Array,
-    gates: Array,
-    h: Array,
-    weight: Array,
-    bias: Array,
-    switches: Array,
-    new: Array,
-    new_own: Array,
-    wanted: list[bool],
-) -> Any:
+    grad: Array, gates: Array, h: Array, weight: Array, bias: Array, switches: Array, new: Array, new_own: Array,
+    out: Array, wanted: list[bool],
+) -> Any:  # fmt: skip
     if isinstance(grad, Tensor):
-        return _recorded_gradients(_plain_gru_step, (gates, h, weight, bias), wanted, grad)
-    width = h.shape[-1]
-    reset, update = switches.narrow(-1, 0, width), switches.narrow(-1, width, width)
-    to_new = _ATEN.tanh_backward.default(grad - grad * update, new)
-    to_switches = torch.cat([to_new * new_own, grad * (h - new)], -1)
-    to_switches = _ATEN.sigmoid_backward.default(to_switches, switches)
-    to_own = torch.cat([to_switches, to_new * reset], -1)
-    rows = to_own.reshape(-1, 3 * width)
-    return (
-        torch.cat([to_switches, to_new], -1) if wanted[0] else None,
-        torch.addmm((grad * update).reshape(-1, width), rows, weight).reshape(h.shape) if wanted[1] else None,
-        rows.mT @ h.reshape(-1, width) if wanted[2] else None,
-        rows.sum(0) if wanted[3] else None,
-    )
+        formula = _gru_formula
+        return _recorded_gradients(lambda *given: _by_steps(formula, *given), (gates, h, weight, bias), wanted, grad)
+    before = _before(h, out)
+    reset, update = switches.chunk(2, -1)
+    to_new = (1 - update) * (1 - new * new)
+    # What the gradient of a state is multiplied by on its way to each gate's product.
+    ways = torch.stack([to_new * new_own * _unsure(reset), (before - new) * _unsure(update), to_new * reset], -2)
+    products, flows = torch.empty_like(ways), torch.empty_like(new)
+    flow = torch.zeros_like(h)
+    for t in reversed(range(grad.shape[0])):
+        arrived = torch.add(grad[t], flow, out=flows[t])
+        product = torch.mul(arrived.unsqueeze(-2), ways[t], out=products[t])
+        flow = torch.addmm(arrived * update[t], product.flatten(1), weight)
+    to_gates = torch.cat([products[:, :, :2].flatten(2), flows * to_new], -1) if wanted[0] else None
+    return (to_gates, flow, *_from_products(products, before, wanted))
 
 
 @op(joint=("gates h weight bias", _gru_slopes), extras="switches new new_own")
-def _fused_gru_step(gates: Array, h: Array, weight: Array, bias: Array) -> Any:
+def _gru(gates: Array, h: Array, weight: Array, bias: Array) -> Any:
     width = h.shape[-1]
-    own = torch.nn.functional.linear(h, weight, bias)
-    switches = (gates.narrow(-1, 0, 2 * width) + own.narrow(-1, 0, 2 * width)).sigmoid_()
-    new_own = own.narrow(-1, 2 * width, width)
-    new = torch.addcmul(gates.narrow(-1, 2 * width, width), switches.narrow(-1, 0, width), new_own).tanh_()
-    return torch.lerp(new, h, switches.narrow(-1, width, width)), switches, new, new_own
+    out, new = gates.new_empty(2, *gates.shape[:2], width)
+    own, switches = torch.empty_like(gates), gates.new_empty(*gates.shape[:2], 2 * width)
+    transposed, both = weight.mT, 2 * width
+    for t in range(gates.shape[0]):
+        product = torch.addmm(bias, h, transposed, out=own[t])
+        torch.add(gates[t, :, :both], product[:, :both], out=switches[t]).sigmoid_()
+        torch.addcmul(gates[t, :, both:], switches[t, :, :width], product[:, both:], out=new[t]).tanh_()
+        h = torch.lerp(new[t], h, switches[t, :, width:], out=out[t])
+    return out, switches, new, own[:, :, both:]
 
 
-def gru_step(gates: Tensor, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The next state from the input's share of the three gates (reset, update, new), and the state.
+def _lstm_slopes(
+    grad: Array, gates: Array, state: Array, weight: Array, bias: Array, switches: Array, told: Array, out: Array,
+    wanted: list[bool],
+) -> Any:  # fmt: skip
+    if isinstance(grad, Tensor):
+        formula = _lstm_formula
+        given = (gates, state, weight, bias)
+        return _recorded_gradients(lambda *given: _by_steps(formula, *given), given, wanted, grad)
+    h_before, c_before = _before(state, out).chunk(2, -1)
+    inward, forget, new, outward = switches.chunk(4, -1)
+    ways = torch.stack(
+        [new * _unsure(inward), c_before * _unsure(forget), inward * (1 - new * new), told * _unsure(outward)], -2
+    )
+    across = outward * (1 - told * told)
+    products = torch.empty_like(ways)
+    to_h, to_c = grad.chunk(2, -1)
+    flow_h, flow_c = torch.zeros_like(state).chunk(2, -1)
+    for t in reversed(range(grad.shape[0])):
+        flow_h = flow_h + to_h[t]
+        flow_c = torch.addcmul(flow_c + to_c[t], flow_h, across[t])
+        torch.mul(flow_c.unsqueeze(-2), ways[t, :, :3], out=products[t, :, :3])
+        torch.mul(flow_h, ways[t, :, 3], out=products[t, :, 3])
+        flow_c = flow_c * forget[t]
+        flow_h = products[t].flatten(1) @ weight
+    return products.flatten(2), torch.cat([flow_h, flow_c], -1), *_from_products(products, h_before, wanted)
 
-    >>> gru_step(zeros(1, 6), ones(1, 2), zeros(6, 2), zeros(6))
-    tensor([[0.5000, 0.5000]])
+
+@op(joint=("gates state weight bias", _lstm_slopes), extras="switches told")
+def _lstm(gates: Array, state: Array, weight: Array, bias: Array) -> Any:
+    width = weight.shape[1]
+    out, told = gates.new_empty(*gates.shape[:2], 2 * width), gates.new_empty(*gates.shape[:2], width)
+    switches = gates + bias
+    h, c = state.chunk(2, -1)
+    transposed = weight.mT
+    for t in range(gates.shape[0]):
+        now = switches[t].addmm_(h, transposed)
+        now[:, : 2 * width].sigmoid_()
+        now[:, 3 * width :].sigmoid_()
+        inward, forget, new, outward = now.chunk(4, -1)
+        new.tanh_()
+        h, kept = out[t].chunk(2, -1)
+        c = torch.mul(forget, c, out=kept).addcmul_(inward, new)
+        torch.mul(outward, torch.tanh(c, out=told[t]), out=h)
+    return out, switches, told
+
+
+def _sequence(
+    fused: Callable[..., Tensor], formula: Callable[..., Tensor], gates: Tensor, start: Tensor, *weights: Tensor
+) -> Tensor:
+    if gates.dim() != 3 or start.dim() != 2 or not len(gates):
+        shapes = f"{tuple(gates.shape)} and {tuple(start.shape)}"
+        raise ValueError(f"a sequence of gates (steps, rows, …) meets a state (rows, …), not the shapes {shapes}")
+    return fused(gates, start, *weights) if _watching.get() is None else _by_steps(formula, gates, start, *weights)
+
+
+def gru(gates: Tensor, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """All states (steps, rows, hidden) from the inputs' shares of the three gates (reset, update, new), and the first.
+
+    >>> gru(zeros(2, 1, 6), ones(1, 2), zeros(6, 2), zeros(6))
+    tensor([[[0.5000, 0.5000]],
+    <BLANKLINE>
+            [[0.2500, 0.2500]]])
     """
-    # The compiler fuses for itself, and a scan keeps the products it finds in the formula.
-    step = _plain_gru_step if _watching.get() is not None else _fused_gru_step
-    return step(gates, h, weight, bias)
+    return _sequence(_gru, _gru_formula, gates, h, weight, bias)
+
+
+def lstm(gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """All states and memories (steps, rows, 2 · hidden) from the inputs' shares of the four gates (input, forget, new,
+    output), and the first ones.
+
+    >>> lstm(zeros(1, 1, 4), ones(1, 2), zeros(4, 1), zeros(4))
+    tensor([[[0.2311, 0.5000]]])
+    """
+    return _sequence(_lstm, _lstm_formula, gates, state, weight, bias)

@@ -195,7 +195,7 @@ def test_case_line_breaks_and_politeness_change_nothing():
 
 
 def test_what_is_negated_does_not_count():
-    assert advisor.frame("We do not want to know how many hours this takes.").category != "regression"
+    assert advisor.frame("We do not want to know how many hours this takes.", encoder=False).category is None
 
 
 def test_taxonomy_names_every_category():

@@ -9,7 +9,6 @@ from taxonomy.knowledge import load
 
 ENCODER = Path(advisor.__file__).parent / "encoder.onnx"
 LANDMARKS = list(load().landmarks.values())
-KNOWN_MISSES = {"record-linkage"}  # framed by the rules alone, and spoilt by the encoder
 NEEDS_THE_ENCODER = {"town-musicians", "intensive-care-alerts", "pagerank"}  # words and rules say too little
 
 
@@ -22,12 +21,7 @@ def test_the_rules_alone_frame_it(landmark):
 @pytest.mark.skipif(not ENCODER.exists(), reason="advisor/encoder.onnx is not there; python -m advisor.train makes it")
 @pytest.mark.parametrize(
     "landmark",
-    [
-        pytest.param(one, marks=pytest.mark.xfail(reason="the encoder takes it for a look-up", strict=True))
-        if one.id in KNOWN_MISSES
-        else one
-        for one in LANDMARKS
-    ],
+    LANDMARKS,
     ids=lambda x: x.id,
 )
 def test_with_the_encoder_it_is_framed(landmark):

@@ -22,7 +22,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 SURE = "What other books should we suggest to each reader from what they borrowed before?"  # the rules decide
-UNSURE = "Put our photos into piles that look alike"  # the encoder is asked
+UNSURE = (  # the encoder is asked
+    "We run a small harbour with forty berths and many visiting ships. For the last nine years the clerk has written "
+    "down the length of each ship, its flag, the wind, the tide, the month and who was on watch that day. We would "
+    "like to make something of these notes for the coming season, and the council wants to hear in June whether it is "
+    "worth the trouble."
+)
 ECHO = """
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -45,12 +50,18 @@ reader.read([texts])
 end = time.perf_counter() + seconds
 def work(place):
     while time.perf_counter() < end:
-        reader.read([f"{texts} {counts[place]}"])
+        reader.read([f"{texts} {734512 + place} {counts[place]}"])
         counts[place] += 1
+before = time.process_time()
 all_of_them = [threading.Thread(target=work, args=(place,)) for place in range(threads)]
 [each.start() for each in all_of_them]
 [each.join() for each in all_of_them]
-print(sum(counts) / seconds)
+print(sum(counts) / seconds, (time.process_time() - before) / sum(counts) * 1_000)
+"""
+DELAY = """
+function delay()
+  return math.floor(-math.log(1 - math.random()) * %f + math.random())
+end
 """
 SAME = 'wrk.method = "POST"; wrk.headers["Content-Type"] = "application/json"; wrk.body = %s'
 DISTINCT = """
@@ -151,37 +162,6 @@ def memory(process: subprocess.Popen) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())[1]) * 1.024 / 1_000
 
 
-def paced(port: int, rate: float, seconds: float) -> list[float]:
-    """Latencies in ms of requests that are sent `rate` a second, each on time whether or not the last was answered."""
-    import asyncio
-
-    async def run() -> list[float]:
-        loop, waits, idle = asyncio.get_running_loop(), [], []
-
-        async def one(number: int, due: float) -> None:
-            text = json.dumps({"text": f"{SURE} {os.getpid()} {number}"}).encode()
-            reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
-            writer.write(
-                b"POST /v1/framings HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
-                % (len(text), text)
-            )
-            head = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(int(re.search(rb"content-length: (\d+)", head)[1]))
-            assert head.startswith(b"HTTP/1.1 200"), head
-            waits.append((loop.time() - due) * 1_000)
-            idle.append((reader, writer))
-
-        start, tasks = loop.time() + 0.1, []
-        for number in range(int(rate * seconds)):
-            due = start + number / rate
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            tasks.append(asyncio.create_task(one(number, due)))
-        await asyncio.gather(*tasks)
-        return sorted(waits)
-
-    return asyncio.run(run())
-
-
 def life(port: int, seconds: float) -> list[float]:
     """How long /livez took, in ms, asked every 20 ms."""
     waits, end = [], time.perf_counter() + seconds
@@ -220,8 +200,8 @@ def against_echo(seconds: float, rounds: int) -> float:
     rate, cost = statistics.median(rates["echo"]), statistics.median(costs["echo"])
     for name in names:
         print(
-            f"{name:17} {statistics.median(rates[name]):6.0f} requests/s, {statistics.median(rates[name]) / rate:5.2f} x "
-            f"echo; {statistics.median(costs[name]):5.0f} us of processor each, so "
+            f"{name:17} {statistics.median(rates[name]):6.0f} requests/s, {statistics.median(rates[name]) / rate:5.2f} "
+            f"x echo; {statistics.median(costs[name]):5.0f} us of processor each, so "
             f"{cost / statistics.median(costs[name]):5.2f} x echo on a processor of its own"
         )
     return statistics.median(rates["distinct texts"])
@@ -244,21 +224,34 @@ def main() -> None:
     if options.only in (None, "echo", "load"):
         rate = against_echo(seconds, options.rounds)
     if options.only in (None, "load"):
-        with service("--encoder", "off") as (port, _):
-            waits = paced(port, rate / 2, seconds)
-            print(
-                f"half load, {rate / 2:.0f}/s of distinct texts: p50 {waits[len(waits) // 2]:.1f} ms, "
-                f"p99 {waits[int(len(waits) * 0.99)]:.1f} ms"
-            )
+        half_load(rate / 2, seconds, options.rounds)
     if options.only in (None, "encoder"):
         with_encoder(seconds, options.rounds)
+
+
+def half_load(rate: float, seconds: int, rounds: int) -> None:
+    """Print how long answers to distinct texts take while `rate` a second are asked, at random moments."""
+    connections = 16
+    with service("--encoder", "off") as (port, _):
+        script = DISTINCT % body(SURE + " %d %d") + DELAY % (connections / rate * 1_000)
+        found = [wrk(port, script, seconds=seconds, connections=connections) for _ in range(rounds)]
+    for measured in found:
+        print(f"half load, {measured['rate']:.0f}/s: p50 {measured['p50']:.1f} ms, p99 {measured['p99']:.1f} ms")
+
+
+def asked_the_encoder(port: int) -> tuple[int, int]:
+    """How many framings took a thread, and how many did not."""
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+    counts = dict(re.findall(r'advisor_framings_found_total\{by="(\w+)"\} (\d+)', text))
+    pooled = int(counts.pop("pool", 0))
+    return pooled, sum(map(int, counts.values()))
 
 
 def with_encoder(seconds: int, rounds: int) -> None:
     """Print what the service takes where the encoder is asked, beside what the encoder alone does."""
     threads = min(4, os.cpu_count() or 1)
-    ratios, lives = [], []
-    with service("--queue", "200") as (port, _):
+    ratios, costs = [], []
+    with service("--queue", "200") as (port, process):
         for _ in range(rounds):
             command = [sys.executable, "-c", ALONE, UNSURE, str(seconds), str(threads)]
             done = subprocess.run(
@@ -269,11 +262,21 @@ def with_encoder(seconds: int, rounds: int) -> None:
                 text=True,
                 check=True,
             )
-            alone = float(done.stdout)
+            alone, alone_cost = map(float, done.stdout.split())
+            before = processor(process)
             measured = wrk(port, DISTINCT % body(UNSURE + " %d %d"), seconds=seconds, connections=8)
+            assert asked_the_encoder(port)[1] == 0
             ratios.append(measured["rate"] / alone)
-            print(f"encoder alone {alone:.0f}/s, service {measured['rate']:.0f}/s, p99 {measured['p99']:.0f} ms")
-        print(f"with the encoder: {statistics.median(ratios):.2f} x the encoder alone")
+            cost = (processor(process) - before) / measured["requests"] * 1_000
+            costs.append(alone_cost / cost)
+            print(
+                f"encoder alone {alone:.0f}/s, {alone_cost:.1f} ms of processor each; "
+                f"service {measured['rate']:.0f}/s, {cost:.1f} ms, p99 {measured['p99']:.0f} ms"
+            )
+        print(
+            f"with the encoder: {statistics.median(ratios):.2f} x the encoder alone; "
+            f"{statistics.median(costs):.2f} x by processor time"
+        )
         load = subprocess.Popen(
             [
                 "wrk",
@@ -290,7 +293,8 @@ def with_encoder(seconds: int, rounds: int) -> None:
         lives = life(port, seconds - 1)
         load.wait()
         print(
-            f"/livez while 64 connections ask for the encoder: p50 {lives[len(lives) // 2]:.1f}, worst {lives[-1]:.1f} ms"
+            f"/livez while 64 connections ask for the encoder: p50 {lives[len(lives) // 2]:.1f} ms, "
+            f"p99 {lives[int(len(lives) * 0.99)]:.1f} ms, worst {lives[-1]:.1f} ms"
         )
 
 

@@ -1,5 +1,6 @@
 """The catalog and its terminal program."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -7,15 +8,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from models import __main__ as program
-from models import catalog
+from models import catalog, fetching
 from models.kit import program as kit_program
 from models.kit import samples, tables
 from models.kit.errors import ConfigError
 
 ROOT = catalog.ROOT.parent
-FILES = {"template.yaml", "config.yaml", "model.py", "train.py", "evaluate.py", "predict.py", "tests"}
+PROGRAMS = ("train.py", "evaluate.py", "predict.py", "serve.py", "doctor.py", "tests/test_starter.py")
+FILES = {"template.yaml", "config.yaml", "model.py", "tests", *PROGRAMS[:-1]}
+MOST_DATA_BYTES = 300_000
 GOOD = "title: T\nsubtasks: [a, b]\ndata: wine\nmetric: r2\npeer: P\norder: 1\n"
 
 
@@ -25,10 +29,29 @@ def _run(*arguments: str) -> int:
 
 @pytest.mark.parametrize("template", catalog.templates(), ids=lambda template: template.id)
 def test_all_templates_look_alike(template: catalog.Template) -> None:
-    found = {file.name for file in template.folder.iterdir() if file.suffix in (".py", ".yaml") or file.name == "tests"}
-    assert found == FILES
-    assert template.data in samples.names()
+    assert {file.name for file in template.folder.iterdir()} >= FILES
     assert template.id == f"{template.category}/{template.folder.name}"
+    assert all(each.data == "bundled" or each.data in fetching.data_sets() for each in template.runs)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_are_the_same_in_all_templates(program: str) -> None:
+    contents = {(template.folder / program).read_bytes() for template in catalog.templates()}
+    assert len(contents) == 1, f"copy {program} from regression/linear, byte for byte"
+
+
+@pytest.mark.parametrize("template", catalog.templates(), ids=lambda template: template.id)
+def test_bundled_data_are_small_and_described(template: catalog.Template) -> None:
+    table = yaml.safe_load((template.folder / "config.yaml").read_text())["table"]
+    card = template.folder / "data" / "DATA_CARD.md"
+    assert card.exists(), "write data/DATA_CARD.md: origin, licence, sha256, how it was made"
+    text = card.read_text()
+    assert all(word in text for word in ("Origin", "Licence", "SHA-256")), f"{card} lacks one of these"
+    for file in card.parent.iterdir():
+        assert file.stat().st_size <= MOST_DATA_BYTES, f"{file} is too large to be bundled; fetch it"
+        if file.suffix != ".md":
+            assert hashlib.sha256(file.read_bytes()).hexdigest() in text, f"{card} lacks the SHA-256 of {file.name}"
+    assert table.startswith("sample:") or (template.folder / table).exists()
 
 
 def test_every_folder_with_a_manifest_is_found() -> None:

@@ -40,7 +40,7 @@ def test_hostile_text_comes_back(tmp_path: Path, text: str) -> None:
 
 @given(st.text())
 def test_any_text_comes_back(text: str) -> None:
-    written = config._written(text)
+    written = config.written(text)
     assert yaml.safe_load(f"target: {written}  # comment\n") == {"target": text}
 
 

@@ -77,13 +77,15 @@ def test_lead_is_paired_and_points_the_right_way() -> None:
     worse = PREDICTED + np.where(np.arange(ROWS) % 2, 1.0, -1.0) * 3
     ours, other = (metrics.regression(ACTUAL, each, seed=4) for each in (PREDICTED, worse))
     for name in ("r2", "mae", "rmse"):
-        lead = metrics.lead(ours, other, name)
+        lead = metrics.lead(ours, other, name, higher_is_better=metrics.METRICS[name].higher_is_better)
         assert lead.value == pytest.approx(abs(float(ours[name][0] - other[name][0])))
-        assert metrics.lead(other, ours, name).value == pytest.approx(-lead.value)
-    paired = metrics.lead(ours, other, "mae")
+        assert metrics.lead(
+            other, ours, name, higher_is_better=metrics.METRICS[name].higher_is_better
+        ).value == pytest.approx(-lead.value)
+    paired = metrics.lead(ours, other, "mae", higher_is_better=False)
     single = metrics.score(ours, "mae")
     assert paired.high - paired.low < single.high - single.low
-    assert metrics.lead(ours, ours, "r2") == (0, 0, 0)
+    assert metrics.lead(ours, ours, "r2", higher_is_better=True) == (0, 0, 0)
 
 
 def test_one_class_has_no_ranking_metric() -> None:

@@ -32,7 +32,7 @@ def test_stratified_keeps_shares_and_every_class() -> None:
     count = {
         part: [int((labels[rows] == name).sum()) for name in "abcd"]
         for part, rows in split._asdict().items()
-        if part != "how"
+        if part not in ("how", "noun")
     }
     assert count == {"train": [40, 8, 1, 1], "validation": [20, 4, 0, 0], "test": [20, 4, 1, 0]}
 
@@ -81,3 +81,38 @@ def test_too_few_groups_moments_and_rows() -> None:
         splits.by_group(np.array(["x", "y"] * 10), name="g", test_share=0.2, validation_share=0.2, seed=0)
     with pytest.raises(TableError, match="'t' has only 1 moment"):
         splits.by_time(np.zeros(20), name="t", test_share=0.2)
+
+
+@pytest.mark.parametrize("validation_share", [0.0, 0.2])
+def test_a_gap_keeps_what_is_not_known_yet_out_of_the_training(validation_share: float) -> None:
+    times = np.repeat(np.arange(50), 2)
+    split = splits.by_time(times, name="day", test_share=0.2, validation_share=validation_share, gap=5)
+    train, validation, test = (times[rows] for rows in (split.train, split.validation, split.test))
+    last = validation if validation.size else train
+    assert test.min() - last.max() == 6
+    if validation_share:
+        assert validation.min() - train.max() == 6
+    assert "a gap of 5 moments" in split.how
+
+
+def test_rolling_origins_follow_one_another_and_never_train_on_the_future() -> None:
+    times = np.random.default_rng(0).permutation(np.repeat(np.arange(30.0), 3))
+    found = splits.rolling(times, name="day", origins=3, horizon=4, gap=2)
+    tested = [set(times[split.test]) for split in found]
+    assert tested == [set(range(18, 22)), set(range(22, 26)), set(range(26, 30))]
+    assert all(times[split.train].max() == min(days) - 3 for split, days in zip(found, tested, strict=True))
+    with pytest.raises(TableError, match="3 origins with a horizon of 10"):
+        splits.rolling(times, name="day", origins=3, horizon=10)
+
+
+def test_the_last_rows_of_each_user_are_the_test() -> None:
+    generator = np.random.default_rng(1)
+    users, times = generator.integers(0, 20, 300).astype(str), generator.permutation(300)
+    split = splits.last_of_each(users, times, name="user", test=2, validation=1)
+    assert sorted(_parts(split)) == list(range(300))
+    for user in np.unique(users):
+        train, validation, test = (times[rows[users[rows] == user]] for rows in split[:3])
+        if test.size:
+            assert test.size == 2
+            assert validation.size == 1
+            assert train.max() < validation.min() < test.min()

@@ -13,7 +13,7 @@ from models.kit.config import Settings
 from models.kit.splits import Rows
 
 SETTINGS = Settings(
-    table="t.csv", target="y", leave_out=(), rare_level_rows=5, group=None, time=None, test_share=0.2,
+    metric="r2", table="t.csv", target="y", leave_out=(), rare_level_rows=5, group=None, time=None, test_share=0.2,
     validation_share=0.2, model="linear", hidden=(8,), dropout=0.0, optimizer="auto", learning_rate=0.05, epochs=200,
     batch_rows=16, patience=10, time_budget_seconds=60, seed=0, threads=1, output="output",
 )  # fmt: skip
@@ -110,6 +110,6 @@ def test_progress_is_shown_on_a_terminal_where_somebody_watches(monkeypatch, ter
 
     monkeypatch.setenv("CI", ci)
     monkeypatch.setattr(sys, "stderr", Terminal())
-    with training._bar(3, "epoch") as bar:
+    with training.bar(3, "epoch") as bar:
         bar.update(3)
     assert ("training" in sys.stderr.getvalue()) == shown

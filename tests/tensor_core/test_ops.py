@@ -274,7 +274,10 @@ CASES: list[Case] = [
     ],
     case("pinball_loss", lambda m, x, y: pinball(m, x, y, "mean"), (4, 3), (4, 3)),
     case("pinball_loss", lambda m, x, y: pinball(m, x, y, "none"), (4, 3), (4, 3)),
-    case("gru_step", lambda m, g, h, w, b: gru(m, g, h, w, b), (3, 6), (3, 2), (6, 2), (6,)),
+    case("gru", lambda m, g, h, w, b: recurrent(m, "gru", g, h, w, b), (4, 3, 6), (3, 2), (6, 2), (6,)),
+    case("gru", lambda m, g, h, w, b: recurrent(m, "gru", g, h, w, b)[0], (1, 3, 6), (3, 2), (6, 2), (6,)),
+    case("lstm", lambda m, g, h, w, b: recurrent(m, "lstm", g, h, w, b), (4, 3, 8), (3, 4), (8, 2), (8,)),
+    case("lstm", lambda m, g, h, w, b: recurrent(m, "lstm", g, h, w, b)[-1], (3, 2, 8), (2, 4), (8, 2), (8,)),
     # complex numbers
     case("real", lambda m, x: m.fft.rfft(x).real * m.fft.fft(x)[..., :3].imag, (2, 5)),
     case("imag", lambda m, x: m.imag(m.fft.rfft(x, norm="ortho") * m.fft.rfft(x.exp())), (2, 5)),
@@ -293,11 +296,18 @@ def put(x: Any, key: Any, value: Any) -> Any:
     return x
 
 
-def gru(m: Any, gates: Any, h: Any, weight: Any, bias: Any) -> Any:
+def recurrent(m: Any, kind: str, gates: Any, state: Any, weight: Any, bias: Any) -> Any:
     if not isinstance(m, Torch):
-        return m.gru_step(gates, h, weight, bias)
-    eye, zero = torch.eye(6, dtype=F64), torch.zeros(6, dtype=F64)
-    return torch.gru_cell(gates, h, eye, weight, zero, bias)
+        return getattr(m, kind)(gates, state, weight, bias)
+    size = gates.shape[-1]
+    eye, zero, states = torch.eye(size, dtype=F64), torch.zeros(size, dtype=F64), []
+    for share in gates:
+        if kind == "gru":
+            state = torch.gru_cell(share, state, eye, weight, zero, bias)
+        else:
+            state = torch.cat(torch.lstm_cell(share, list(state.chunk(2, -1)), eye, weight, zero, bias), -1)
+        states.append(state)
+    return torch.stack(states)
 
 
 def pinball(m: Any, x: Any, y: Any, reduction: str) -> Any:

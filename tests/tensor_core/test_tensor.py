@@ -158,3 +158,29 @@ def test_examples(name: str) -> None:
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     )
     assert sum(1 for test in tests if test.examples) >= written, f"some examples of {name} were not run"
+
+
+FOREIGN: dict[str, tuple[Callable[[tc.Tensor], Any], str]] = {
+    "a function": (torch.exp, r"torch's exp\(\) got a tensor of tensor_core.*use tensor_core\.exp"),
+    "in a list": (lambda x: torch.cat([x, x]), r"use tensor_core\.cat"),
+    "a layer's": (torch.nn.functional.gelu, r"use tensor_core\.gelu"),
+    "a family's": (torch.linalg.svd, r"use tensor_core\.linalg\.svd"),
+    "a method": (lambda x: torch.zeros(2, 2).copy_(x), r"use tensor_core\.copy_"),
+    "unknown": (lambda x: torch.cummin(x, 0), r"tensor_core has none; hand over \.raw"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_torchs_functions_name_ours(name: str) -> None:
+    call, words = FOREIGN[name]
+    with pytest.raises(TypeError, match=words):
+        call(tc.ones(2, 2))
+
+
+def test_operators_with_a_torch_tensor_on_the_left_are_ours() -> None:
+    x = tc.ones(2, requires_grad=True)
+    made = torch.full((2,), 3.0) * x - x
+    assert isinstance(made, tc.Tensor)
+    made.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2, 2]

@@ -16,6 +16,6 @@ from starlette.routing import Route
 
 def routes() -> list[Route]:
     """The routes of the page, to be mounted at the root beside those of REST."""
-    from advisor.service.page.routes import ROUTES  # which needs the rest of the service, and pure rendering does not
+    from advisor.service.page.endpoints import ROUTES  # needs the rest of the service; rendering alone does not
 
     return ROUTES

@@ -54,7 +54,8 @@ def _sentence(framing: Framing) -> str:
         return f"This needs no machine learning: {task} will do."
     if framing.category == "other":
         return f"This is not one of the usual learning tasks: it is {task}."
-    return f"This is {_title(str(framing.category))}: {task}."
+    title = _title(str(framing.category))
+    return f"This is {task}." if title in task else f"This is {title}: {task}."
 
 
 def _what_would_change(framing: Framing) -> Html:
@@ -68,7 +69,8 @@ def _what_would_change(framing: Framing) -> Html:
         return element(
             "p", "Nothing in the text speaks for another kind of task, and no question is left.", class_="change"
         )
-    ask = [" ", element("a", "Answer a question", href="#questions"), " to make sure."] if framing.questions else []
+    link = element("a", "Answer a question", href="#questions")
+    ask = [element("span", " ", link, " to make sure.", class_="ask")] if framing.questions else []
     return element("p", element("b", "What would change it: "), said, *ask, class_="change")
 
 
@@ -81,7 +83,7 @@ def marked_text(framing: Framing) -> Html:
         words = text(framing.description[start:end])
         numbers = [element("a", str(n + 1), href=f"#n{n + 1}", aria_label=f"note {n + 1}") for n in ends]
         sup = element("sup", *numbers) if numbers else None
-        said.append(element("mark", words, sup, class_="deep" if len(over) > 1 else None) if over else words)
+        said.append(element("mark", words, sup, class_=_depth([told[n].rule for n in over])) if over else words)
     quote = element("blockquote", *said, dir="auto", class_="said")
     listed = element("ol", *(_note(n, note) for n, note in enumerate(told, 1)), class_="notes") if told else None
     none = "No wording by itself says what this is; the text was judged as a whole." if not told else None
@@ -99,6 +101,12 @@ def marked_text(framing: Framing) -> Html:
         element("ul", *further, class_="further") if further else None,
         element("p", legend, class_="by") if told or further else None,
     )
+
+
+def _depth(rules: list[str]) -> str | None:
+    """How a stretch is marked: words that rules found stand out from clauses that were read as a whole."""
+    found = sum(map(bool, rules))
+    return "clause" if not found else "deep" if found > 1 else None
 
 
 def _note(number: int, note: Note) -> Html:

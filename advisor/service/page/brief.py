@@ -62,7 +62,7 @@ def pitfalls(framing: Framing) -> Html | None:
 
 
 def _pitfall(pitfall: CardPitfall) -> Html:
-    quote = element("p", f"You write “{pitfall.quote}”.", dir="auto") if pitfall.quote else None
+    quote = element("p", f"You write “{pitfall.quote}”.", dir="auto", class_="quote") if pitfall.quote else None
     do = element("p", element("b", "Do: "), pitfall.remedy)
     look = element("p", pitfall.check, dir="auto")
     check = element("details", element("summary", "How to check"), look, element("cite", pitfall.source))

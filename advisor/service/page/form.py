@@ -23,7 +23,8 @@ class Asked(NamedTuple):
 
     def request(self) -> dict[str, Any]:
         """What was asked as the body of `POST /v1/framings`."""
-        return {"text": self.text, "table": self.table, "target": self.target, "answers": self.answers}
+        asked = {"text": self.text, "table": self.table, "target": self.target, "answers": self.answers}
+        return {name: value for name, value in asked.items() if value is not None}
 
 
 def read(body: bytes) -> Asked:

@@ -76,13 +76,13 @@ def _as_text(framing: Framing, chosen: str) -> Html:
             "li",
             f"What should come out? {category.answer[:1].upper()}{category.answer[1:]}: {verb} ",
             element("b", f"{category.title} {percent(framing.probabilities[chosen])}"),
-            f", not {', '.join(others)}.",
+            f". Passed by: {', '.join(others)}.",
         )
     ]
     rest = [one.title for name, one in category.subtasks.items() if name != framing.subtask]
     if framing.subtask is not None:
         title = category.subtasks[framing.subtask].title
-        steps.append(element("li", "Which kind of it? ", element("b", title), f", not {', '.join(rest)}."))
+        steps.append(element("li", "Which kind of it? ", element("b", title), f". Passed by: {', '.join(rest)}."))
     else:
         steps.append(element("li", f"Which kind of it is open: {', '.join(rest)}."))
     return element("figcaption", element("ol", *steps))

@@ -33,7 +33,9 @@ def starter(framing: Framing) -> Html | None:
     fetch = element("button", "Download the starter (zip)", form="ask", name="do", value=DOWNLOAD, class_="primary")
     run = element("pre", element("code", "pip install -r requirements.txt\npython train.py"))
     files = [
-        element("details", element("summary", element("code", name)), _code(template.folder / name))
+        element(
+            "details", element("summary", element("code", name)), _code(template.folder / name), open=name == SHOWN[0]
+        )
         for name in SHOWN
         if (template.folder / name).is_file()
     ]

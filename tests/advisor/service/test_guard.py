@@ -168,7 +168,7 @@ def test_a_request_is_one_line_of_json_without_a_word_of_it(capsys, monkeypatch)
     client = client_of(log="on")
     answer = client.post("/v1/framings", json={"text": "How many SECRET hours will it take?"})
     client.get("/SECRET?SECRET", headers={"x-request-id": "SECRET", "user-agent": "SECRET"})
-    monkeypatch.setattr(api, "frame", lambda *a, **k: 1 / len(a[0].replace(a[0], "")))
+    monkeypatch.setattr(api, "begin", lambda *a, **k: 1 / len(a[0].replace(a[0], "")))
     broken = client.post("/v1/framings", json={"text": "SECRET"})
     assert (broken.status_code, broken.json()["code"]) == (500, "internal")
     said = capsys.readouterr()
@@ -186,8 +186,8 @@ def test_an_answer_is_kept_for_the_next_that_asks_the_same(monkeypatch):
     client = client_of(cache=2, log="off")
     first = client.post("/v1/framings", json=ASKED)
     calls = []
-    frame = api.frame
-    monkeypatch.setattr(api, "frame", lambda *a, **k: calls.append(a) or frame(*a, **k))
+    begin = api.begin
+    monkeypatch.setattr(api, "begin", lambda *a, **k: calls.append(a) or begin(*a, **k))
     again = client.post("/v1/framings", json=ASKED)
     assert again.content == first.content
     assert again.headers["framing-id"] == first.headers["framing-id"]

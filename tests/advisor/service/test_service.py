@@ -191,7 +191,7 @@ def test_http_errors_are_problems(client, method, path, status):
 
 
 def test_something_of_ours_broken_is_a_problem_without_the_input(client, monkeypatch):
-    monkeypatch.setattr(api, "frame_if_sure", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(api, "begin", lambda *a, **k: 1 / 0)
     answer = client.post("/v1/framings", json={"text": "secret"})
     assert answer.status_code == 500
     assert answer.json()["code"] == "internal"

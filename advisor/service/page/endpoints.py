@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from advisor.errors import AdvisorError
 from advisor.framing import Framing
-from advisor.service.feedback import checked
+from advisor.service.desk import Desk
+from advisor.service.feedback import Feedback, checked
 from advisor.service.framings import framing_id
 from advisor.service.guard import visit
 from advisor.service.models import FeedbackRequest, FramingRequest, StarterRequest
@@ -44,7 +45,7 @@ async def index(request: Request) -> Response:
     try:
         require_type(request.scope, FORM_TYPES)
         asked = form.read(await body_of(request.receive))
-        body = to_json({name: value for name, value in asked.request().items() if value})
+        body = to_json(asked.request())
         if asked.do == DOWNLOAD:
             return await _starter(request, parsed(StarterRequest, body))
         return await _framed(request, asked, parsed(FramingRequest, body))
@@ -58,13 +59,14 @@ async def index(request: Request) -> Response:
 
 
 async def _framed(request: Request, asked: form.Asked, wanted: FramingRequest) -> Response:
-    state, seen = request.app.state, visit(request.scope)
+    desk: Desk = request.app.state.desk
+    seen = visit(request.scope)
     identity = framing_id(wanted) if isinstance(wanted.text, str) else ""
 
     def finish(framing: Framing) -> tuple[bytes, str | None]:
         return document.page(asked, framing, identity=identity).encode(), framing.category
 
-    (body, category), pooled = await state.desk.frame(
+    (body, category), pooled = await desk.frame(
         wanted.text, finish=finish, table=dumped(wanted.table), target=wanted.target, answers=wanted.answers
     )
     seen.characters, seen.category, seen.door = len(wanted.text), category, "pool" if pooled else "rules"
@@ -72,8 +74,9 @@ async def _framed(request: Request, asked: form.Asked, wanted: FramingRequest) -
 
 
 async def _starter(request: Request, wanted: StarterRequest) -> Response:
-    desk, seen = request.app.state.desk, visit(request.scope)
-    body, seen.category = await desk.work(lambda: started(wanted, encoder=desk.encoder))
+    desk: Desk = request.app.state.desk
+    seen = visit(request.scope)
+    body, seen.category = await desk.tables.do(lambda: started(wanted, encoder=desk.encoder))
     seen.characters, seen.door = len(wanted.text), "pool"
     headers = {"content-disposition": 'attachment; filename="starter.zip"', "cache-control": "no-store"}
     return Response(body, media_type=ZIP, headers=headers)
@@ -88,7 +91,8 @@ async def right(request: Request) -> Response:
         wanted = parsed(FeedbackRequest, to_json(feedback.read(await body_of(request.receive))))
         entry = checked(wanted)
         visit(request.scope).category = entry.category
-        await request.app.state.feedback.keep(entry)
+        store: Feedback = request.app.state.feedback
+        await store.keep(entry)
     except AdvisorError as error:
         if error.status >= 500 and not isinstance(error, Refusal):
             raise

