@@ -1,7 +1,7 @@
 """Which columns may know the answer: several weak signs that add up, since a table may be a few rows.
 
-Each sign has a fitted weight (profiling/weights.json); a suspect column is asked about and never dropped in silence. In few rows
-the name, the gaps and the dates carry the verdict, in many rows the column's own power to predict does.
+Each sign has a fitted weight (profiling/weights.json); a suspect column is asked about and never dropped in silence.
+In few rows the name, the gaps and the dates carry the verdict, in many rows the column's own power to predict does.
 """
 
 from collections import Counter

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.errors import InputRefused
 from advisor.profiling import kinds, measures, mentions, names, opening, reconciling, relations, roles, targets, values
-from advisor.profiling.schema import Column, Profile, TargetCandidate
+from advisor.profiling.schema import NUMBERS, Column, Profile, TargetCandidate
 from advisor.profiling.traits import Setting
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def look(
             answers = (wanted,)
             order = sorted(candidates, key=lambda each: each.columns != answers)
             candidates = tuple(order)
+    by_name = {column.name: column for column in columns}
     seen = Profile(
         rows=measured.rows,
         looked_at=sample.height,
@@ -73,7 +74,9 @@ def look(
         target=wanted,
         target_candidates=tuple(dict.fromkeys(name for each in candidates for name in each.columns)),
         targets=candidates,
-        ids=tuple(name for name in parts.ids if name != target),
+        ids=tuple(
+            name for name in parts.ids if name != target and not (name in answers and by_name[name].kind in NUMBERS)
+        ),
         time=parts.time if parts.time != target else None,
         group=parts.group if parts.group != target else None,
         item=parts.item,

@@ -28,7 +28,8 @@ _ASKING |= {"how", "many", "much", "long", "which", "what", "whether", "will", "
 _ASKING |= set(
     "wie wieviel wieviele welche welcher welches welchen ob vorhersagen schaetzen abschaetzen prognose wann "
     "combien quel quelle quels quelles prevoir predire estimer cuanto cuanta cuantos cuantas que cual cuales predecir "
-    "estimar quanto quanta quanti quante qual quais prever quale quali prevedere stimare hoeveel welke welk voorspellen "
+    "estimar quanto quanta quanti quante qual quais prever quale quali prevedere stimare hoeveel welke welk "
+    "voorspellen "
     "schatten hur vilken vilket vilka ile ktory ktora".split()
 )
 _GIVING = frozenset(
@@ -39,11 +40,15 @@ _EACH = frozenset("per each every je jede jeder jedes jeden pro par chaque cada 
 _OTHER_STOP = frozenset(
     "der die das den dem des ein eine einen einem einer und oder ist sind war wird werden wir ich es sie er von vom zu "
     "zum zur im in am an auf aus bei fuer nach vor mit ohne nicht auch noch schon dass damit wenn so wer man uns unser "
-    "unsere sich hat haben kann soll will nur als um bis ueber unter le la les un une des du de et ou est sont sera nous "
-    "on il elle pour dans sur au aux avec sans pas ne ce cette ces se si plus y a el los las una unos unas del al y o es "
+    "unsere sich hat haben kann soll will nur als um bis ueber unter le la les un une des du de et ou est sont sera "
+    "nous "
+    "on il elle pour dans sur au aux avec sans pas ne ce cette ces se si plus y a el los las una unos unas del al y "
+    "o es "
     "son sera en para por con sin no se lo le su sus mas como os as um uma do da dos das no na nos nas e ou em com sem "
-    "nao mais seu sua ao lo gli il i una uno della dello dei degli di che per con non ne si piu het een de en of is zijn "
-    "wordt voor op met zonder niet ook te aan bij dat die er ett och eller ar som for pa att inte till av den det".split()
+    "nao mais seu sua ao lo gli il i una uno della dello dei degli di che per con non ne si piu het een de en of is "
+    "zijn "
+    "wordt voor op met zonder niet ook te aan bij dat die er ett och eller ar som for pa att inte till av "
+    "den det".split()
 )
 _YES_OR_NO = frozenset("is are does do did will was can has should".split())  # where a sentence begins with it
 _AMOUNT = frozenset("many much long far old often tall high big heavy large fast soon wide deep".split())  # after "how"
@@ -52,10 +57,12 @@ _AMOUNT_ELSEWHERE = frozenset(
 )  # after "wie", "hur", "hoe"
 _HOW = frozenset("wie hur hoe".split())
 _HOW_MUCH = frozenset(
-    "wieviel wieviele combien cuanto cuanta cuantos cuantas quanto quanta quanti quante quantos quantas hoeveel ile".split()
+    "wieviel wieviele combien cuanto cuanta cuantos cuantas quanto quanta quanti quante quantos quantas hoeveel "
+    "ile".split()
 )
 _WHICH = frozenset(
-    "whether which ob welche welcher welches welchen quel quelle quels quelles cual cuales quale quali qual quais welke welk vilken vilket vilka ktory".split()
+    "whether which ob welche welcher welches welchen quel quelle quels quelles cual cuales quale quali qual quais "
+    "welke welk vilken vilket vilka ktory".split()
 )
 _UNITS = tuple(
     frozenset(unit.split())

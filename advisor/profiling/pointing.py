@@ -1,4 +1,4 @@
-"""How a description points at a column other than by asking for it: by place, by its very name, by when it is filled."""
+"""How a description points at a column without asking for it: by place, by its very name, by when it is filled."""
 
 import re
 
@@ -6,7 +6,9 @@ from advisor.profiling import names
 from advisor.profiling.mentions import Heard
 
 _LATER = re.compile(
-    r"\b(afterwards?|there if|only if|only when|filled if|set if|given if|hinterher|nach abschluss|quando (?:sai|acaba)|after the fact|only then|later on|in hindsight|once (?:it|the|a|they)|comes? (?:in )?later|"
+    r"\b(afterwards?|there if|only if|only when|filled if|set if|given if|hinterher|nach abschluss|"
+    r"quando (?:sai|acaba)|after the fact|only then|later on|in hindsight|once (?:it|the|a|they)|"
+    r"comes? (?:in )?later|"
     r"filled (?:in|out)? ?(?:after|later|once|when)|known (?:only )?(?:after|later|once|when|at the end)|"
     r"(?:written|entered|added|recorded|noted) (?:down )?(?:after|later|once|when|at the end)|at the end of|eventually|"
     r"hinterher|nachher|danach|erst (?:nach|wenn|spaeter)|apres coup|ensuite|despues|dopo|depois|naderhand|efterat)\b"
@@ -27,8 +29,10 @@ def said_to_follow(description: str, name: str) -> bool:
 
 
 _KNOWN = re.compile(
-    r"\b(known (?:at|on|from|when|before|to us|beforehand|in advance)|(?:is|are|was|were|stands?) (?:already )?(?:fixed|set|agreed|known)"
-    r"|fixed (?:at|on|before|when|by)|set (?:before|at)|steht? (?:schon |bereits )?(?:fest|seit)|vorher fest|vor dem start"
+    r"\b(known (?:at|on|from|when|before|to us|beforehand|in advance)|(?:is|are|was|were|"
+    r"stands?) (?:already )?(?:fixed|set|agreed|known)"
+    r"|fixed (?:at|on|before|when|by)|set (?:before|at)|steht? (?:schon |bereits )?(?:fest|seit)|"
+    r"vorher fest|vor dem start"
     r"|wird vor|werden vor|bekannt|connue?s? (?:a|au|des|avant)|fixee? (?:a|au|avant)|conocid[oa]s? (?:al|antes|desde)"
     r"|conhecid[oa]s? (?:na|no|antes)|not[oi] (?:al|prima)|bekend (?:bij|voor))"
 )

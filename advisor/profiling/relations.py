@@ -1,4 +1,4 @@
-"""What one column's cells say about another's: gaps that go with an answer. On a bounded number of rows, in plain lists."""
+"""What cells say about other columns and about words: gaps that go with an answer, values that a text names."""
 
 from collections.abc import Sequence
 

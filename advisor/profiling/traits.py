@@ -1,4 +1,4 @@
-"""What speaks for a column being the target, and against it: named traits with a value each; weights.json weighs them."""
+"""What speaks for a column being the target, and against it: named traits with values; weights.json weighs them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -165,12 +165,12 @@ def _of_place(setting: Setting, place: int) -> dict[str, float]:
         "last": place == width - 1,
         "second_last": place == width - 2 and width >= WIDE,
         "third_last": place == width - 3 and width >= WIDE,
-        "first": place == 0,
+        "first": place == 0 and width >= WIDE,
         "depth": place / (width - 1) if width > 3 else 0.5,
         "later_behind": bool(behind) and all(behind),
         "later_next": bool(behind) and behind[0],
         "later_before": min(sum(before), 2),
-        "plain_behind": min(len(behind) - sum(behind), MOST_BEHIND),
+        "plain_behind": min(len(behind) - sum(behind), MOST_BEHIND) * (width >= WIDE),
         "gaps_told": min(gaps, 2),
     }
 

@@ -1,8 +1,8 @@
 """Weights of what speaks for a target and for a leak, fitted to worked tables: profiling/weights.json.
 
 The target is a choice among the columns of one table, so its weights come from a conditional logit over them; whether a
-column leaks is asked of each column, so those come from a logistic regression. Both are held near the priors, which were
-set by hand. Tables that are held out are never read here.
+column leaks is asked of each column, so those come from a logistic regression. Both are held near the priors, which
+were set by hand. Tables that are held out are never read here.
 """
 
 import json
@@ -24,6 +24,7 @@ TABLES = ROOT.parent / "tests" / "advisor" / "tables"
 MORE = "second_development.jsonl"
 NO_TARGET = ("unsupervised", "no_ml", "other")
 STIFFNESS = {"target": 1.0, "leak": 0.5}  # of the prior: squared distance of a weight from it, against log loss
+UNFIT, HARD = "unfit_", 10.0  # traits that make a target impossible stay as they are: few tables show them
 FOLDS = 8
 BIAS = "(bias)"
 
@@ -87,7 +88,8 @@ def fit_target(found: Sequence[Example], prior: dict[str, float], *, stiffness: 
             slope += design.T @ (chances - chances * one.right / of_right) / TEMPERATURE
         return total, slope
 
-    return _minimum(loss, prior, dict.fromkeys(prior, stiffness))
+    hold = {name: stiffness * (HARD if name.startswith(UNFIT) else 1.0) for name in prior}
+    return _minimum(loss, prior, hold)
 
 
 def fit_leak(found: Sequence[Example], prior: dict[str, float], *, stiffness: float) -> dict[str, float]:

@@ -1,13 +1,13 @@
 """How often words and table together are read right: on our own small tables, and on exam files.
 
-    python tests/benchmarks/tables.py                   the tables in tests/advisor/tables: two sets to develop on, one held
-                                                        out
+    python tests/benchmarks/tables.py                   our own tables: two sets to develop on, one held out
     python tests/benchmarks/tables.py EXAM.jsonl ...    exams: JSON lines with text, table, category, accept, target, …
     python tests/benchmarks/tables.py --wrong           and what was missed on the tables to develop on; never on others
 
 Category counts the category or an accepted one, undecided counts as wrong. Target is exact: all target columns and no
-other, over the tables of tasks that have one (not unsupervised, no_ml, other). Leaks have precision and recall over all
-columns of all tables; so have ids and pitfalls, the latter over those that several categories share. The other roles are exact, None included.
+other, over the tables of tasks that have one (not unsupervised, no_ml, other). Leaks have precision and recall over
+all columns of all tables; so have ids and pitfalls, the latter over those that several categories share. The other
+roles are exact, None included.
 """
 
 import argparse
