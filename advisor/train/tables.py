@@ -24,7 +24,7 @@ TABLES = ROOT.parent / "tests" / "advisor" / "tables"
 MORE = "second_development.jsonl"
 NO_TARGET = ("unsupervised", "no_ml", "other")
 STIFFNESS = {"target": 1.0, "leak": 0.5}  # of the prior: squared distance of a weight from it, against log loss
-UNFIT, HARD = "unfit_", 10.0  # traits that make a target impossible stay as they are: few tables show them
+HELD, HARD = ("unfit_", "asked"), 10.0  # traits that small tables hardly show: nearly as they were set by hand
 FOLDS = 8
 BIAS = "(bias)"
 
@@ -88,7 +88,7 @@ def fit_target(found: Sequence[Example], prior: dict[str, float], *, stiffness: 
             slope += design.T @ (chances - chances * one.right / of_right) / TEMPERATURE
         return total, slope
 
-    hold = {name: stiffness * (HARD if name.startswith(UNFIT) else 1.0) for name in prior}
+    hold = {name: stiffness * (HARD if name.startswith(HELD) else 1.0) for name in prior}
     return _minimum(loss, prior, hold)
 
 

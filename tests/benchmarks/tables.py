@@ -25,7 +25,7 @@ from advisor.framing import Framing
 from models.kit.tables import series
 from taxonomy.knowledge import load
 
-OWN = Path(__file__).parent.parent / "advisor" / "tables"
+OWN = Path(__file__).resolve().parent.parent / "advisor" / "tables"
 SECOND, HELD_OUT = OWN / "second_development.jsonl", OWN / "second_held_out.jsonl"
 NO_TARGET = ("unsupervised", "no_ml", "other")
 ROLES = {"group_or_user": "group", "item": "item", "time": "time", "query": "query", "position": "position"}
@@ -101,7 +101,7 @@ def examine(path: Path, *, wrong: bool) -> None:
             asked[figure] += 1
             if figure == "target":
                 by_category.setdefault(item["category"], Counter())[str(good)] += 1
-            if wrong and not good and path in (OWN, SECOND):
+            if wrong and not good and path.resolve() in (OWN, SECOND):
                 print(f"  {item['id']:22s} {figure}: {how}")
     print(path.name)
     for figure, count in asked.items():
