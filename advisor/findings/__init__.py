@@ -13,14 +13,14 @@ Alternatives. A list of forbidden names (misses what has no such name), a model 
 
 from typing import TYPE_CHECKING
 
-from advisor.findings.leaks import leaks, names_of, suspected_by_name
+from advisor.findings.leaks import all_signs, leaks, names_of, suspected_by_name
 from advisor.findings.pitfalls import pitfalls
 from advisor.profiling.schema import Finding, Profile
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["leaks", "look", "pitfalls", "suspected_by_name"]
+__all__ = ["all_signs", "leaks", "look", "pitfalls", "suspected_by_name"]
 
 
 def look(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Profile:

@@ -1,62 +1,52 @@
 """Which columns may know the answer: several weak signs that add up, since a table may be a few rows.
 
-Each sign has a weight; a column whose signs reach `SUSPECTED` is asked about and never dropped in silence. In few rows
-the name, the gaps and the dates carry the verdict, in many rows the column's own power to predict does.
+Each sign has a fitted weight (profiling/weights.json); a suspect column is asked about and never dropped in silence.
+In few rows the name, the gaps and the dates carry the verdict, in many rows the column's own power to predict does.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor.findings import alone
-from advisor.findings.names import moments, related
-from advisor.findings.words import said_to_follow
+from advisor.profiling import names, weighing
+from advisor.profiling.moments import moments, related
+from advisor.profiling.pointing import said_known, said_to_follow
 from advisor.profiling.schema import CLASSES, WRITTEN, Column, Finding, Profile
 
 if TYPE_CHECKING:
     import polars as pl
 
-SUSPECTED = 2.0
 NEAR_PERFECT = 0.98  # AUC, R² or accuracy of one column alone
 CLEARLY_ABOVE = 0.05  # of an accuracy, over what the commonest class reaches
 FEWEST_ROWS = 6
 FEW_ROWS = 40  # below it, predictive power says little
-FEWEST_OF_EACH = 2  # rows with and without a value, for gaps to say much
-ORDERED = 0.99  # rank correlation
-FEWEST_ORDERED = 8  # rows
-
-_WEIGHTS = {
-    "near perfect": 3.0,
-    "named after": 2.0,
-    "named of the target": 1.0,
-    "reaction": 2.0,
-    "consequence": 0.6,
-    "behind the target": 0.4,
-    "filled for one answer": 1.6,
-    "filled for one answer only": 1.0,
-    "nothing for one answer": 1.4,
-    "same order": 1.5,
-    "later date": 1.2,
-    "said to follow": 1.6,
-    "named before": -2.5,
-    "a role": -2.5,
-    "an id": -1.0,
-    "a text": -1.5,
-    "given": -1.0,
-}
+ORDERED, NEARLY_ORDERED = 0.99, 0.9  # rank correlations
+FEWEST_ORDERED = 6  # rows
+MOST_ROWS = 1000  # that are looked at one by one
+MOST_VALUES = 12  # of a column that may decide the target
+LONG_TAIL = 4  # columns behind the target, from which their place says nothing
+WIDE = 6  # columns, from which their order tells something
+LATER_BY_NAME = 2.0  # of the weights set by hand, from which a column is no part of a rule
+BEHIND = "it stands behind the target in the table"
+_BLANKS = frozenset("0 no false none nein non nej 0.0 never n keine kein -".split())
 
 
 class Sign(NamedTuple):
-    """One reason to suspect a column, or not to; `figure` is None where there is nothing to count."""
+    """One reason to suspect a column, or not to; `because` is empty where it is not told.
+
+    `figure` is None where there is nothing to count.
+    """
 
     name: str
-    because: str
+    because: str = ""
     measure: str = ""
     figure: float | None = None
 
     @property
     def weight(self) -> float:
         """What it adds to the suspicion."""
-        return _WEIGHTS[self.name]
+        return weighing.weights("leak")[self.name]
 
 
 def leaks(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Iterator[Finding]:
@@ -72,15 +62,13 @@ def leaks(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Ite
     if not targets or frame.height < FEWEST_ROWS:
         return
     found = []
-    for column in profile.columns:
-        if column.name in targets or (column.distinct < 2 and not column.missing) or column.kind == "empty":
-            continue
-        signs = list(_signs(frame, profile, column, description))
+    least = weighing.threshold("leak")
+    for name, signs in all_signs(frame, profile, description):
         suspicion = sum(sign.weight for sign in signs)
-        if suspicion >= SUSPECTED:
-            found.append((suspicion, column.name, signs))
+        if suspicion >= least:
+            found.append((suspicion, name, signs))
     for _, name, signs in sorted(found, key=lambda each: -each[0]):
-        counted = [sign for sign in signs if sign.weight > 0]
+        counted = [sign for sign in signs if sign.weight > 0 and sign.because] or [Sign("behind", BEHIND)]
         told = max(counted, key=lambda sign: (sign.figure is not None, sign.weight))
         yield Finding(
             "target_leakage",
@@ -92,23 +80,52 @@ def leaks(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Ite
         )
 
 
+def all_signs(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Iterator[tuple[str, list[Sign]]]:
+    """The signs of every column that may leak, as its name and what speaks for and against it."""
+    cells = _Cells(frame.head(MOST_ROWS))
+    for column in profile.columns:
+        if column.name in profile.target_columns or column.kind == "empty":
+            continue
+        if column.distinct < 2 and not column.missing:
+            continue
+        yield column.name, list(_signs(frame, cells, profile, column, description))
+
+
 def suspected_by_name(frame: "pl.DataFrame", profile: Profile, description: str = "") -> tuple[str, ...]:
     """The columns whose names, gaps and dates tell of afterwards, whatever they predict: a rule reads none of them."""
     found = []
+    by_hand = weighing.priors("leak")
     for column in profile.columns if profile.target_columns else ():
         if column.name not in profile.target_columns:
             signs = [*_of_name(profile, column, description), *_of_dates(frame, profile, column)]
-            if sum(sign.weight for sign in signs) >= SUSPECTED:
+            if sum(by_hand.get(sign.name, 0.0) for sign in signs) >= LATER_BY_NAME:
                 found.append(column.name)
     return tuple(found)
 
 
-def _signs(frame: "pl.DataFrame", profile: Profile, column: Column, description: str) -> Iterator[Sign]:
+class _Cells:
+    """The cells of some rows as text, None where missing, each column read when it is asked for."""
+
+    def __init__(self, frame: "pl.DataFrame") -> None:
+        self._frame = frame
+        self._read: dict[str, list[str | None]] = {}
+
+    def of(self, name: str) -> list[str | None]:
+        """One column."""
+        from models.kit import cells
+
+        if name not in self._read:
+            self._read[name] = cells.texts(self._frame[name]).to_list()
+        return self._read[name]
+
+
+def _signs(frame: "pl.DataFrame", cells: _Cells, profile: Profile, column: Column, description: str) -> Iterator[Sign]:
     yield from _of_name(profile, column, description)
+    yield from _of_place(profile, column)
     single = profile.target if isinstance(profile.target, str) else None
     if single is None or frame[column.name].dtype.is_nested() or frame[single].dtype.is_nested():
         return
-    yield from _of_gaps(frame, profile, column, single)
+    yield from _of_answers(profile, cells.of(column.name), cells.of(single), column, single)
     yield from _of_power(frame, column, single)
     yield from _of_dates(frame, profile, column)
 
@@ -124,8 +141,11 @@ def _of_name(profile: Profile, column: Column, description: str) -> Iterator[Sig
         yield Sign("consequence", "its name fits what follows from the answer")
     if "before" in said:
         yield Sign("named before", "its name tells of what is known before")
-    if any(related(name, target) for target in profile.target_columns) and said & {"after", "reaction", "consequence"}:
-        yield Sign("named of the target", "it is named after the target")
+    if any(related(name, target) for target in profile.target_columns):
+        if said & {"after", "reaction", "consequence"}:
+            yield Sign("named of the target", "it is named after the target")
+        else:
+            yield Sign("shares a word")
     roles = (profile.time, profile.group, profile.item, profile.query, profile.position, profile.source, profile.split)
     if name in roles or name in (profile.weight, profile.event):
         yield Sign("a role", "it has a part of its own in the table")
@@ -133,51 +153,87 @@ def _of_name(profile: Profile, column: Column, description: str) -> Iterator[Sig
         yield Sign("a text", "it is a text, which is more likely read than left behind")
     elif name in profile.ids and not said & {"after", "reaction"}:
         yield Sign("an id", "it names rows or things")
-    order = [each.name for each in profile.columns]
-    if order.index(name) > max(order.index(target) for target in profile.target_columns):
-        yield Sign("behind the target", "it stands behind the target in the table")
+    if column.kind == "time":
+        yield Sign("a date")
+    if "money" in names.meanings(name) or column.kind == "money":
+        yield Sign("money")
     if said_to_follow(description, name):
         yield Sign("said to follow", "the description says that it comes later")
+    if said_known(description, name):
+        yield Sign("said to be known", "the description says that it is known before")
 
 
-def _of_gaps(frame: "pl.DataFrame", profile: Profile, column: Column, target: str) -> Iterator[Sign]:
-    """Filled, or other than nought and "no", for one answer alone."""
-    import polars as pl
+def _of_place(profile: Profile, column: Column) -> Iterator[Sign]:
+    """Behind the target: people write down what they want to know, and then what came of it."""
+    order = [each.name for each in profile.columns]
+    last = max(order.index(target) for target in profile.target_columns)
+    apart, tail = order.index(column.name) - last, len(order) - 1 - last
+    if len(order) < WIDE:
+        return
+    if apart > 0 and tail >= LONG_TAIL:
+        yield Sign("behind an early target")
+    elif apart > 0:
+        yield Sign("behind", BEHIND)
+        if apart == 1:
+            yield Sign("next behind")
+        if apart == tail:
+            yield Sign("last of all")
+        if column.missing:
+            yield Sign("gaps behind")
+        said = moments(column.name)
+        if "consequence" in said and not said & {"after", "reaction", "before"}:
+            yield Sign("consequence behind")
+    elif apart < -2:
+        yield Sign("well before")
+    elif apart == -1:
+        yield Sign("next before")
 
-    from models.kit import cells
 
+def _of_answers(
+    profile: Profile, values: list[str | None], answers: list[str | None], column: Column, target: str
+) -> Iterator[Sign]:
+    """Filled, or other than nought and "no", for one answer alone; or each value with one answer."""
     if not _is_class(profile, target):
         return
-    answers = cells.texts(frame[target])
-    texts = cells.texts(frame[column.name])
-    both = pl.DataFrame({"value": texts, "answer": answers}).drop_nulls("answer")
-    if both["answer"].n_unique() < 2:
+    both = [(value, answer) for value, answer in zip(values, answers, strict=True) if answer is not None]
+    if len({answer for _, answer in both}) < 2:
         return
-    filled = both["value"].is_not_null()
-    if 0 < filled.sum() < both.height:
-        yield from _one_sided(both, filled, "filled")
+    filled = [answer for value, answer in both if value is not None]
+    if 0 < len(filled) < len(both):
+        yield from _one_sided(filled, [answer for value, answer in both if value is None])
+    counts = Counter(value for value, _ in both if value is not None)
+    if not counts:
         return
-    commonest = both["value"].mode().sort()
-    if commonest.len() and both["value"].n_unique() > 2:
-        blank = str(commonest[0]).casefold()
-        if blank in ("0", "no", "false", "none", "nein", "non", "nej", "0.0", "never"):
-            other = both["value"] != commonest[0]
-            inside, outside = both.filter(other)["answer"], both.filter(~other)["answer"]
-            if inside.n_unique() == 1 and inside[0] not in outside.to_list() and inside.len() >= 1:
-                share = inside.len() / both.height
-                said = f"it is nothing but for one answer ({inside.len()} of {both.height} rows)"
-                yield Sign("nothing for one answer", said, "share of rows with a value", round(share, 4))
+    blank = min(counts, key=lambda value: (-counts[value], value))
+    if len(counts) > 2 and blank.casefold() in _BLANKS and len(filled) == len(both):
+        inside = {answer for value, answer in both if value != blank}
+        outside = {answer for value, answer in both if value == blank}
+        if len(inside) == 1 and not inside & outside:
+            rows = len(both) - counts[blank]
+            said = f"it is nothing but for one answer ({rows} of {len(both)} rows)"
+            yield Sign("nothing for one answer", said, "share of rows with a value", round(rows / len(both), 4))
+            return
+    if 2 <= len(counts) <= MOST_VALUES and column.name not in profile.ids:
+        told: dict[str, set[str]] = {}
+        for value, answer in both:
+            if value is not None:
+                told.setdefault(value, set()).add(answer)
+        repeated = [value for value, times in counts.items() if times > 1]
+        if len(repeated) >= 2 and all(len(each) == 1 for each in told.values()) and len(set(filled)) > 1:
+            rows = sum(counts[value] for value in repeated)
+            said = f"each of its {len(counts)} values comes with one answer"
+            yield Sign("decides the target", said, "share of rows with a repeated value", round(rows / len(both), 4))
 
 
-def _one_sided(both: "pl.DataFrame", filled: "pl.Series", word: str) -> Iterator[Sign]:
-    inside, outside = both.filter(filled)["answer"], both.filter(~filled)["answer"]
-    for part, rest, what in ((inside, outside, word), (outside, inside, "empty")):
-        if part.n_unique() != 1:
+def _one_sided(filled: list[str], empty: list[str]) -> Iterator[Sign]:
+    rows = len(filled) + len(empty)
+    for part, rest, what in ((filled, empty, "filled"), (empty, filled, "empty")):
+        if len(set(part)) != 1:
             continue
         answer = part[0]
-        share = float((both["answer"] == answer).mean() or 0.0)
-        chance = share ** part.len()  # that as many rows drawn blindly all have this answer
-        exact = answer not in rest.to_list()
+        share = (part.count(answer) + rest.count(answer)) / rows
+        chance = share ** len(part)  # that as many rows drawn blindly all have this answer
+        exact = answer not in rest
         if exact and chance < 0.2:
             name = "filled for one answer"
         elif chance < 0.05:
@@ -186,8 +242,8 @@ def _one_sided(both: "pl.DataFrame", filled: "pl.Series", word: str) -> Iterator
             continue
         yield Sign(
             name,
-            f"it is {what} for one answer alone ({part.len()} of {both.height} rows)",
-            f"chance that {part.len()} rows agree by accident",
+            f"it is {what} for one answer alone ({len(part)} of {rows} rows)",
+            f"chance that {len(part)} rows agree by accident",
             float(f"{chance:.3g}"),
         )
         return
@@ -210,6 +266,9 @@ def _of_power(frame: "pl.DataFrame", column: Column, target: str) -> Iterator[Si
     if order is not None and order >= ORDERED:
         said = f"it puts the rows in the order of the target (rank correlation {order:.2f})"
         yield Sign("same order", said, "rank correlation with the target", round(order, 4))
+    elif order is not None and order >= NEARLY_ORDERED:
+        said = f"it puts the rows nearly in the order of the target (rank correlation {order:.2f})"
+        yield Sign("nearly same order", said, "rank correlation with the target", round(order, 4))
 
 
 def _rank_correlation(frame: "pl.DataFrame", name: str, target: str) -> float | None:

@@ -200,10 +200,10 @@ def _of_whole(values: Values, figures: Statistics, rows: int, present: int) -> d
         return {"percent": 0.8, "continuous": 0.2}
     if "duration" in last and low >= 0:
         return {"duration": 0.7, "count": 0.2, "continuous": 0.1}
-    if means & {"actor", "item", "query"} and not _counts_things(values.name):
+    if last & {"actor", "item", "query"} and not _counts_things(values.name):
         if low >= 1000 or (unique and low >= 100):
             return {"id": 0.8, "code": 0.1, "count": 0.1}
-        if last & {"actor", "item", "query"}:
+        if not last & {"duration", "time", "score"}:
             return {"id": 0.5, "categorical": 0.2, "count": 0.3}
     if low < 0:
         scores = {"continuous": 0.9, "ordinal": 0.1}

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import InputRefused
-from advisor.profiling import kinds, measures, mentions, names, opening, reconciling, roles, targets, values
-from advisor.profiling.schema import Column, Profile, TargetCandidate
+from advisor.profiling import kinds, measures, mentions, names, opening, reconciling, relations, roles, targets, values
+from advisor.profiling.schema import NUMBERS, Column, Profile, TargetCandidate
+from advisor.profiling.traits import Setting
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,6 +48,57 @@ def look(
     >>> seen.target, rows.height
     ('price', 3)
     """
+    opened, setting, measured = prepare(table, description=description, target=target, leaning=leaning or {})
+    columns, parts, heard, leaning = list(setting.columns), setting.roles, setting.heard, setting.leaning
+    sample = opened.sample
+    chosen = targets.choose(setting)
+    wanted = target or chosen.target
+    candidates = chosen.candidates
+    if target is not None:
+        named = TargetCandidate((target,), 1.0, next(c.kind for c in columns if c.name == target), ("it was named",))
+        candidates = (named, *(each for each in candidates if each.columns != (target,)))
+    answers = () if wanted is None else (wanted,) if isinstance(wanted, str) else wanted
+    ending = reconciling.event(columns, answers, heard)
+    if ending is not None:
+        columns = [_ended(column) if column.name == ending[1] else column for column in columns]
+        if target is None:
+            wanted = ending[0]
+            answers = (wanted,)
+            order = sorted(candidates, key=lambda each: each.columns != answers)
+            candidates = tuple(order)
+    by_name = {column.name: column for column in columns}
+    seen = Profile(
+        rows=measured.rows,
+        looked_at=sample.height,
+        columns=tuple(columns),
+        target=wanted,
+        target_candidates=tuple(dict.fromkeys(name for each in candidates for name in each.columns)),
+        targets=candidates,
+        ids=tuple(
+            name for name in parts.ids if name != target and not (name in answers and by_name[name].kind in NUMBERS)
+        ),
+        time=parts.time if parts.time != target else None,
+        group=parts.group if parts.group != target else None,
+        item=parts.item,
+        query=parts.query,
+        position=parts.position,
+        source=chosen.source,
+        weight=parts.weight,
+        split=parts.split,
+        event=ending[1] if ending is not None and ending[1] != wanted else None,
+        unit_of_observation=reconciling.unit_of_observation(columns, parts, measured.rows),
+        contradictions=reconciling.contradictions(
+            columns, parts, answers, named=target is not None, heard=heard, leaning=leaning
+        ),
+        notes=(*opened.notes, *measured.notes),
+    )
+    return seen, sample
+
+
+def prepare(
+    table: Any, *, description: str, target: str | None, leaning: Mapping[str, float]
+) -> "tuple[opening.Opened, Setting, measures.Measured]":
+    """The table opened, what its columns are judged by, and its figures; arguments and errors as of `look`."""
     opened = opening.open_table(table)
     sample = opened.sample
     if target is not None and target not in sample.columns:
@@ -74,47 +126,11 @@ def look(
             )
         )
     heard = mentions.hear(description)
-    leaning = leaning or {}
     parts = roles.assign(columns, read, rows=measured.rows, heard=heard, leaning=leaning)
-    chosen = targets.choose(columns, parts, rows=measured.rows, heard=heard, leaning=leaning)
-    wanted = target or chosen.target
-    candidates = chosen.candidates
-    if target is not None:
-        named = TargetCandidate((target,), 1.0, next(c.kind for c in columns if c.name == target), ("it was named",))
-        candidates = (named, *(each for each in candidates if each.columns != (target,)))
-    answers = () if wanted is None else (wanted,) if isinstance(wanted, str) else wanted
-    ending = reconciling.event(columns, answers, heard)
-    if ending is not None:
-        columns = [_ended(column) if column.name == ending[1] else column for column in columns]
-        if target is None:
-            wanted = ending[0]
-            answers = (wanted,)
-            order = sorted(candidates, key=lambda each: each.columns != answers)
-            candidates = tuple(order)
-    seen = Profile(
-        rows=measured.rows,
-        looked_at=sample.height,
-        columns=tuple(columns),
-        target=wanted,
-        target_candidates=tuple(dict.fromkeys(name for each in candidates for name in each.columns)),
-        targets=candidates,
-        ids=tuple(name for name in parts.ids if name != target),
-        time=parts.time if parts.time != target else None,
-        group=parts.group if parts.group != target else None,
-        item=parts.item,
-        query=parts.query,
-        position=parts.position,
-        source=chosen.source,
-        weight=parts.weight,
-        split=parts.split,
-        event=ending[1] if ending is not None and ending[1] != wanted else None,
-        unit_of_observation=reconciling.unit_of_observation(columns, parts, measured.rows),
-        contradictions=reconciling.contradictions(
-            columns, parts, answers, named=target is not None, heard=heard, leaning=leaning
-        ),
-        notes=(*opened.notes, *measured.notes),
-    )
-    return seen, sample
+    loud = mentions.loudness([column.name for column in columns], heard)
+    gaps = relations.gaps_told(read)
+    named = relations.values_said(read, heard.words)
+    return opened, Setting(columns, parts, measured.rows, heard, leaning, loud, gaps, named), measured
 
 
 def _ended(column: Column) -> Column:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
-from advisor.profiling import names
+from advisor.profiling import concepts, names
 from taxonomy.inflection import forms
 from taxonomy.tokens import Tokens, tokenize
 
@@ -25,9 +25,45 @@ _ASKING = {
     for form in forms(word)
 }
 _ASKING |= {"how", "many", "much", "long", "which", "what", "whether", "will", "when", "if", "into"}
-_GIVING = frozenset("from using given based by with contains including columns features have there log history".split())
+_ASKING |= set(
+    "wie wieviel wieviele welche welcher welches welchen ob vorhersagen schaetzen abschaetzen prognose wann "
+    "combien quel quelle quels quelles prevoir predire estimer cuanto cuanta cuantos cuantas que cual cuales predecir "
+    "estimar quanto quanta quanti quante qual quais prever quale quali prevedere stimare hoeveel welke welk "
+    "voorspellen "
+    "schatten hur vilken vilket vilka ile ktory ktora".split()
+)
+_GIVING = frozenset(
+    "from using given based by with contains including columns features have there log history aus anhand mit depuis "
+    "avec selon desde con segun partir com usando uit van met fran med".split()
+)
+_EACH = frozenset("per each every je jede jeder jedes jeden pro par chaque cada por ogni elk elke varje".split())
+_OTHER_STOP = frozenset(
+    "der die das den dem des ein eine einen einem einer und oder ist sind war wird werden wir ich es sie er von vom zu "
+    "zum zur im in am an auf aus bei fuer nach vor mit ohne nicht auch noch schon dass damit wenn so wer man uns unser "
+    "unsere sich hat haben kann soll will nur als um bis ueber unter le la les un une des du de et ou est sont sera "
+    "nous "
+    "on il elle pour dans sur au aux avec sans pas ne ce cette ces se si plus y a el los las una unos unas del al y "
+    "o es "
+    "son sera en para por con sin no se lo le su sus mas como os as um uma do da dos das no na nos nas e ou em com sem "
+    "nao mais seu sua ao lo gli il i una uno della dello dei degli di che per con non ne si piu het een de en of is "
+    "zijn "
+    "wordt voor op met zonder niet ook te aan bij dat die er ett och eller ar som for pa att inte till av "
+    "den det".split()
+)
 _YES_OR_NO = frozenset("is are does do did will was can has should".split())  # where a sentence begins with it
 _AMOUNT = frozenset("many much long far old often tall high big heavy large fast soon wide deep".split())  # after "how"
+_AMOUNT_ELSEWHERE = frozenset(
+    "viel viele lange hoch schwer gross weit oft alt mycket manga lang veel".split()
+)  # after "wie", "hur", "hoe"
+_HOW = frozenset("wie hur hoe".split())
+_HOW_MUCH = frozenset(
+    "wieviel wieviele combien cuanto cuanta cuantos cuantas quanto quanta quanti quante quantos quantas hoeveel "
+    "ile".split()
+)
+_WHICH = frozenset(
+    "whether which ob welche welcher welches welchen quel quelle quels quelles cual cuales quale quali qual quais "
+    "welke welk vilken vilket vilka ktory".split()
+)
 _UNITS = tuple(
     frozenset(unit.split())
     for unit in """
@@ -69,6 +105,8 @@ class Heard(NamedTuple):
     wanted: Literal["amount", "class"] | None  # whether it asks how many, or which; None when neither or both
     words: tuple[str, ...]
     units: dict[frozenset[str], float]  # units of measurement that are named
+    things: dict[int, float]  # the same as `said` for things, whatever they are called (concepts.py)
+    text: str  # as it was written
 
 
 def hear(description: str) -> Heard:
@@ -85,23 +123,34 @@ def hear(description: str) -> Heard:
         for meaning in names.of_word(names.fold(word)):
             meant[meaning] = max(weight, meant.get(meaning, 0.0))
     units = {unit: max(said[word] for word in unit & set(said)) for unit in _UNITS if unit & set(said)}
-    return Heard(said, frozenset(given), meant, _wanted(tokens), tuple(tokens.words), units)
+    things: dict[int, float] = {}
+    for word, weight in said.items():
+        for thing in concepts.things(names.fold(word)):
+            things[thing] = max(weight, things.get(thing, 0.0))
+    return Heard(said, frozenset(given), meant, _wanted(tokens), tuple(tokens.words), units, things, description)
 
 
 def _said(tokens: Tokens) -> tuple[dict[str, float], set[str]]:
     said: dict[str, float] = {}
     given: set[str] = set()
     weight, sentence, giving = _MENTIONED, 0, False
-    for word, place in zip(tokens.words, tokens.sentences, strict=True):
+    each = False
+    for written, place in zip(tokens.words, tokens.sentences, strict=True):
+        word = written if written.isascii() else names.fold(written)
         if place != sentence:
             weight, sentence, giving = _MENTIONED, place, False
-        if word in _ASKING:
+        if each and word not in STOP and word not in _OTHER_STOP:
+            said[word] = max(_GIVEN, said.get(word, 0.0))
+            each = False
+        elif word in _EACH:
+            each = True
+        elif word in _ASKING:
             weight, giving = _ASKED, False
         elif word in _GIVING:
             weight, giving = _GIVEN, True
         elif word in _OF:
             weight = min(weight, _MENTIONED)  # the price of a house is a price
-        elif word not in STOP:
+        elif word not in STOP and word not in _OTHER_STOP:
             said[word] = max(weight, said.get(word, 0.0))
             if giving:
                 given.add(word)
@@ -110,9 +159,13 @@ def _said(tokens: Tokens) -> tuple[dict[str, float], set[str]]:
 
 
 def _wanted(tokens: Tokens) -> Literal["amount", "class"] | None:
-    pairs = list(zip(["", *tokens.words], tokens.words, [-1, *tokens.sentences], tokens.sentences, strict=False))
-    amount = any(before == "how" and word in _AMOUNT for before, word, _, _ in pairs)
-    which = any(word in ("whether", "which") or (a != b and word in _YES_OR_NO) for _, word, a, b in pairs)
+    words = [word if word.isascii() else names.fold(word) for word in tokens.words]
+    pairs = list(zip(["", *words], words, [-1, *tokens.sentences], tokens.sentences, strict=False))
+    amount = any(
+        word in _HOW_MUCH or (before == "how" and word in _AMOUNT) or (before in _HOW and word in _AMOUNT_ELSEWHERE)
+        for before, word, _, _ in pairs
+    )
+    which = any(word in _WHICH or (a != b and word in _YES_OR_NO) for _, word, a, b in pairs)
     return None if amount == which else "amount" if amount else "class"
 
 
@@ -141,6 +194,31 @@ def unit_named(heard: Heard, name: str, unit: str) -> float:
     return max((loud for unit_words, loud in heard.units.items() if unit_words & parts), default=0.0)
 
 
+def same_thing(heard: Heard, name: str) -> float:
+    """How loudly the description speaks of the thing that a column's name means, in whatever words and language.
+
+    >>> same_thing(hear("Which rent is fair?"), "loyer_cc") > same_thing(hear("Which rent is fair?"), "surface")
+    True
+    """
+    parts = [part for part in names.words(name) if not part.isdecimal() and part not in STOP]
+    loud = [max((heard.things.get(thing, 0.0) for thing in concepts.things(part)), default=0.0) for part in parts]
+    return max(loud, default=0.0) * (0.5 + 0.5 * sum(each > 0 for each in loud) / max(len(loud), 1))
+
+
+def shortened(heard: Heard, name: str) -> float:
+    """How loudly the description says a word that a part of the name shortens."""
+    parts = [part for part in names.words(name) if part not in STOP and part not in heard.said]
+    return max(
+        (
+            weight
+            for word, weight in heard.said.items()
+            for part in parts
+            if concepts.shortens(part, word if word.isascii() else names.fold(word))
+        ),
+        default=0.0,
+    )
+
+
 def after_into(heard: Heard, name: str) -> bool:
     """Whether the name stands where a text goes to: "translate … into English"."""
     mine = set(names.words(name))
@@ -158,4 +236,6 @@ def _alike(part: str, word: str) -> bool:
     stem = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(part, word, strict=False))))
     if stem >= SHORTEST_STEM and stem >= STEM_SHARE * max(len(part), len(word)):
         return True
-    return word in forms(part) or part in forms(word) or (len(word) >= SHORTEST_PART and part.endswith(word))
+    if len(part) >= SHORTEST_PART <= len(word) and (part.endswith(word) or word.endswith(part)):
+        return True
+    return word in forms(part) or part in forms(word)

@@ -5,15 +5,17 @@ from typing import NamedTuple
 
 from advisor.profiling import names
 from advisor.profiling.mentions import Heard, loudness
-from advisor.profiling.schema import Column
+from advisor.profiling.schema import NUMBERS, Column
 from advisor.profiling.values import Values
 
 ID_CHANCE = 0.45  # from which a column counts as an id
 FEWEST_IN_GROUP = 1.15  # rows of a mean group
 MOST_OF_POSITIONS = 1000
-LEAST_GROUP_SCORE = 1.5
+LEAST_GROUP_SCORE = 1.3
 LEAST_QUERY_SCORE = 2.5
 LIKELY = 0.3  # of a category, from the words, from which its roles are looked for
+FEWEST_NAMED = 5  # rows, from which a column that names them is told by its values
+LONGEST_NAME_WORDS = 2.0  # of a mean name
 _PEOPLE = frozenset(
     "user customer client patient member subscriber account person participant subject student pupil employee driver "
     "learner volunteer donor applicant household kunde kundin patient patientin mitglied nutzer teilnehmer schueler "
@@ -65,6 +67,8 @@ def assign(
         group = None
     group = group or query
     ids = [column.name for column in free if _is_id(column, {group, item, query})]
+    if free and free[0] is columns[0] and free[0].name not in ids and _names_rows(free[0], rows):
+        ids.insert(0, free[0].name)
     return Roles(tuple(ids), _time(free, rows), group, item, query, position, weight, split)
 
 
@@ -75,6 +79,16 @@ def _is_id(column: Column, things: Collection[str | None]) -> bool:
     if column.kind == "code" and "id" in means:
         return True
     return column.name in things and (column.chance("id", "code") >= 0.3 or "id" in means)
+
+
+def _names_rows(column: Column, rows: int) -> bool:
+    """Whether the first column of a table names its rows: short, and different in each, whatever it is called."""
+    if column.distinct != rows or rows < FEWEST_NAMED or column.kind in ("time", "duration", "money", "percent", "geo"):
+        return False
+    means = names.meanings(column.name)
+    if column.kind in NUMBERS:
+        return column.statistics.whole == 1.0 and not means and (column.statistics.low or 0.0) > 0
+    return column.statistics.words < LONGEST_NAME_WORDS and column.kind not in ("tags", "sequence", "nested")
 
 
 def _split(columns: Sequence[Column], values: Sequence[Values]) -> str | None:
@@ -149,7 +163,7 @@ def _group(columns: Sequence[Column], rows: int, loud: Mapping[str, float]) -> s
         if column.chance("id", "code", "categorical", "text", "count", "ordinal", "binary") < 0.4:
             continue
         means, parts = names.meanings(column.name), set(names.words(column.name))
-        score = 1.6 * ("actor" in means) + 1.0 * bool(parts & _PEOPLE) + 1.2 * column.chance("id") - 0.08 * place
+        score = 1.6 * ("actor" in means) + 1.0 * bool(parts & _PEOPLE) + 1.6 * column.chance("id") - 0.06 * place
         score += (
             0.4 * column.chance("code")
             - 0.8 * ("setting" in means)

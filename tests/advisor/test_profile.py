@@ -31,7 +31,7 @@ TARGETS = {
     "How far will the disease have progressed?": ("progression", ["age", "progression", "pressure"]),
     "Guess the medianprice.": ("medianprice", ["medianprice", "rooms", "age"]),
     "Sort the mails.": ("label", ["label", "length", "links"]),
-    "Something without a hint.": ("last", ["first", "middle", "last"]),
+    "Something without a hint.": ("gamma", ["alpha", "beta", "gamma"]),
 }
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from advisor.findings import look
 from advisor.findings.alone import score
-from advisor.findings.names import moments, related
-from advisor.findings.words import said_to_follow
 from advisor.profiling import Finding, profile
+from advisor.profiling.moments import moments, related
+from advisor.profiling.pointing import said_to_follow
 from taxonomy.knowledge import load
 
 ROWS = 200

@@ -30,7 +30,7 @@ class _Lists(NamedTuple):
 
 def _read() -> dict[Moment, _Lists]:
     file = configparser.ConfigParser(inline_comment_prefixes=("#",))
-    file.read_string(Path(__file__).with_name("words.ini").read_text(encoding="utf-8"))
+    file.read_string(Path(__file__).with_name("moments.ini").read_text(encoding="utf-8"))
     found: dict[Moment, _Lists] = {}
     for moment in get_args(Moment):
         listed = [word for line in file[moment].values() for word in line.split()]

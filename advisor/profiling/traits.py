@@ -1,0 +1,213 @@
+"""What speaks for a column being the target, and against it: named traits with values; weights.json weighs them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from advisor.profiling import mentions, names, pointing
+from advisor.profiling.mentions import Heard
+from advisor.profiling.moments import moments
+from advisor.profiling.roles import Roles
+from advisor.profiling.schema import CLASSES, NUMBERS, Column
+
+# category -> kind -> how well a target of that kind serves it
+_FIT: dict[str, dict[str, float]] = {
+    "regression": {
+        **dict.fromkeys(NUMBERS, 1.2), "ordinal": 0.2, "binary": -0.6, "categorical": -1.5, "text": -2.0, "tags": -2.0,
+    },
+    "classification": {
+        **dict.fromkeys(CLASSES, 1.2), **dict.fromkeys(NUMBERS, -0.7), "code": 0.3, "text": -1.5, "tags": -0.5,
+        "time": -1.5,
+    },
+    "tagging": {"tags": 3.0, "binary": 0.8, "text": -1.0, "categorical": -0.2, **dict.fromkeys(NUMBERS, -0.8)},
+    "ranking": {"ordinal": 1.2, "binary": 1.0, "count": 0.3, "categorical": -0.8, "text": -2.5, "money": -0.7,
+                "continuous": 0.0},
+    "recommendation": {"ordinal": 1.2, "binary": 0.8, "count": 0.0, "categorical": -1.0, "text": -2.0, "money": -1.0},
+    "seq2seq": {"text": 2.0, "sequence": 2.5, "tags": 0.5, **dict.fromkeys(NUMBERS, -2.0),
+                **dict.fromkeys(CLASSES, -2.0)},
+}  # fmt: skip
+_UNFIT = (
+    "id",
+    "constant",
+    "empty",
+    "time",
+    "geo",
+    "media",
+    "url",
+    "nested",
+    "text",
+    "near_constant",
+    "code",
+    "sequence",
+)
+_WRITTEN_KINDS = ("text", "sequence", "tags")
+_OF_ANSWERS: tuple[names.Meaning, ...] = ("label", "happened", "rating", "tags", "score")  # the first that fits counts
+_AGAINST: tuple[names.Meaning, ...] = ("setting", "place", "weight", "position", "split")
+_VAGUE: frozenset[names.Meaning] = frozenset({"id", "text", "item", "actor", "time"})
+_HORIZON = re.compile(
+    r"(?:^|_|\b)(?:in|within|next|at)?_?\d+ ?(?:d|h|m|mo|mon|w|y|yr|min|days?|months?|tage?|monate?)\b", re.I
+)
+LOUD = 2.0  # from which a description asks for a column rather than names it
+MOST_BEHIND = 4
+WIDE = 6  # columns, from which what is known later may stand behind the target
+
+# trait -> why, as the user is told; the other traits are not told
+BECAUSE = {
+    "asked": "the description asks for it",
+    "named": "the description names it",
+    "same_thing": "the description asks for this thing in other words",
+    "shortened": "its name shortens a word of the description",
+    "verbatim": "the description writes its name",
+    "pointed_at": "the description points at it",
+    "meant": "the description asks for a thing of this kind",
+    "unit": "the description says its unit",
+    "label": "its name is that of an answer",
+    "happened": "its name says what happened",
+    "rating": "its name is that of a judgement",
+    "score": "its name is that of a result",
+    "tags": "its name is that of labels",
+    "last": "it stands last",
+    "later_behind": "what stands behind it is known later",
+    "gaps_told": "other columns are filled for one of its values alone",
+    "horizon": "its name looks ahead",
+    "defined": "the description says what its values mean",
+    "values_said": "the description names its values",
+    "fit": "its values fit the task",
+    "asks_amount": "the description asks how much",
+    "asks_class": "the description asks which",
+    "output": "its name is that of what is written",
+    "into": "it stands where the text goes to",
+    "together": "several yes/no columns side by side",
+}
+
+
+class Setting(NamedTuple):
+    """What all columns of a table are judged by."""
+
+    columns: Sequence[Column]
+    roles: Roles
+    rows: int
+    heard: Heard
+    leaning: Mapping[str, float]
+    loud: Mapping[str, float]
+    gaps: Mapping[str, int]  # column -> others that are filled for one of its values alone
+    named: Mapping[str, float]  # column -> share of its values that the description names
+
+
+def of_target(setting: Setting, place: int) -> dict[str, float]:
+    """The traits of one column as the target; those that do not hold are left out or 0."""
+    column = setting.columns[place]
+    found = {
+        **_said(setting, column, place),
+        **_of_name(column),
+        **_of_place(setting, place),
+        **_of_values(setting, column),
+        **_of_role(setting, column),
+    }
+    return {name: float(value) for name, value in found.items() if value}
+
+
+def _said(setting: Setting, column: Column, place: int) -> dict[str, float]:
+    heard, name = setting.heard, column.name
+    loud, last = setting.loud[name], names.head(name)
+    thing = mentions.same_thing(heard, name)
+    meant = max((heard.meant.get(meaning, 0.0) for meaning in last - _VAGUE), default=0.0)
+    return {
+        "asked": loud * (loud >= LOUD),
+        "named": loud * (loud < LOUD),
+        "same_thing": thing * (not loud),
+        "same_thing_too": thing * bool(loud),
+        "meant": meant * (not loud),
+        "shortened": mentions.shortened(heard, name) * (not loud),
+        "unit": mentions.unit_named(heard, name, column.unit),
+        "verbatim": pointing.verbatim(heard, name),
+        "verbatim_early": pointing.verbatim(heard, name) and heard.text.find(name) < 60,
+        "pointed_at": pointing.placed(heard, place, len(setting.columns), name),
+        "defined": pointing.defined(heard, name),
+        "values_said": setting.named.get(name, 0.0),
+        "said_known": pointing.said_known(heard.text, name),
+        "said_later": pointing.said_to_follow(heard.text, name),
+        "asks_amount": heard.wanted == "amount" and column.kind in NUMBERS,
+        "asks_class": heard.wanted == "class" and column.kind in CLASSES,
+    }
+
+
+def _of_name(column: Column) -> dict[str, float]:
+    name = column.name
+    means, last, said = names.meanings(name), names.head(name), moments(name)
+    found = dict.fromkeys((f"against_{each}" for each in _AGAINST if each in last), 1.0)
+    happened = column.chance(*CLASSES, "text") > 0.4
+    fitting = [each for each in _OF_ANSWERS if each in means and (each != "happened" or happened)]
+    if not fitting and column.chance("binary") > 0.5 and names.participle(name):
+        fitting = ["happened"]
+    if fitting:
+        found[fitting[0]] = 1.0
+    return found | {
+        "after": "after" in means,
+        "told_later": bool(said & {"after", "reaction"}) and "before" not in said,
+        "told_before": "before" in said,
+        "consequence": "consequence" in said and not said & {"after", "reaction", "before"},
+        "time_name": "time" in last and "duration" not in last,
+        "somebody": "actor" in last and "happened" not in means,
+        "horizon": bool(_HORIZON.search(name.replace("_", " "))) and column.chance(*CLASSES) > 0.4,
+        "y": names.words(name) in (("y",), ("target",), ("label",), ("ziel",)),
+    }
+
+
+def _of_place(setting: Setting, place: int) -> dict[str, float]:
+    width = len(setting.columns)
+    if width < 2:
+        return {}
+    later = [_later(each) for each in setting.columns]
+    behind, before = later[place + 1 :], later[:place]
+    gaps = setting.gaps[setting.columns[place].name]
+    return {
+        "last": place == width - 1,
+        "second_last": place == width - 2 and width >= WIDE,
+        "third_last": place == width - 3 and width >= WIDE,
+        "first": place == 0 and width >= WIDE,
+        "depth": place / (width - 1) if width > 3 else 0.5,
+        "later_behind": bool(behind) and all(behind),
+        "later_next": bool(behind) and behind[0],
+        "later_before": min(sum(before), 2),
+        "plain_behind": min(len(behind) - sum(behind), MOST_BEHIND) * (width >= WIDE),
+        "gaps_told": min(gaps, 2),
+    }
+
+
+def _later(column: Column) -> bool:
+    """Whether a column's name tells of what comes after."""
+    said = moments(column.name)
+    return bool(said & {"after", "reaction", "consequence"}) and "before" not in said
+
+
+def _of_values(setting: Setting, column: Column) -> dict[str, float]:
+    leaning, rows = setting.leaning, max(setting.rows, 1)
+    written = leaning.get("seq2seq", 0.0)
+    fit = sum(p * _fit(column, category) for category, p in leaning.items() if category in _FIT)
+    found = {f"unfit_{kind}": column.kinds.get(kind, 0.0) for kind in _UNFIT}  # type: ignore[call-overload]
+    if column.kind in _WRITTEN_KINDS:
+        found = {name: value * (1 - written) for name, value in found.items()}
+    means, last = names.meanings(column.name), names.head(column.name)
+    plain = column.kind in NUMBERS and setting.heard.wanted != "class"
+    return found | {
+        "fit": fit,
+        "output": written * ("output" in means),
+        "input": written * ("input" in means and "output" not in last),
+        "into": written * mentions.after_into(setting.heard, column.name),
+        "missing": column.missing / rows,
+        "every_row_a_class": column.distinct == rows and column.kind in CLASSES,
+        "every_row_a_number": plain and column.distinct >= 0.9 * rows,
+        "fractions": plain and (column.statistics.whole or 1.0) < 1.0,
+    }
+
+
+def _of_role(setting: Setting, column: Column) -> dict[str, float]:
+    roles = setting.roles
+    taken = column.name in roles.taken()
+    return {"taken": taken, "thing": not taken and column.name in (roles.group, roles.item, roles.query)}
+
+
+def _fit(column: Column, category: str) -> float:
+    fit = _FIT[category]
+    return sum(p * fit.get(kind, 0.0) for kind, p in column.kinds.items())
