@@ -50,7 +50,7 @@ def _by_steps(formula: Callable[..., Tensor], gates: Tensor, start: Tensor, weig
 
 def _before(start: Array, states: Array) -> Array:
     """The states before each step."""
-    return torch.cat([start.unsqueeze(0), states[:-1]])
+    return torch.cat([start.unsqueeze(0), states.narrow(0, 0, states.shape[0] - 1)])
 
 
 def _unsure(gate: Array) -> Array:
@@ -79,25 +79,31 @@ def _gru_slopes(
     products, flows = torch.empty_like(ways), torch.empty_like(new)
     flow = torch.zeros_like(h)
     for t in reversed(range(grad.shape[0])):
-        arrived = torch.add(grad[t], flow, out=flows[t])
-        product = torch.mul(arrived.unsqueeze(-2), ways[t], out=products[t])
-        flow = torch.addmm(arrived * update[t], product.flatten(1), weight)
-    to_gates = torch.cat([products[:, :, :2].flatten(2), flows * to_new], -1) if wanted[0] else None
+        arrived = torch.add(grad.select(0, t), flow, out=flows.select(0, t))
+        product = torch.mul(arrived.unsqueeze(-2), ways.select(0, t), out=products.select(0, t))
+        flow = torch.addmm(arrived * update.select(0, t), product.flatten(1), weight)
+    to_gates = torch.cat([products.narrow(2, 0, 2).flatten(2), flows * to_new], -1) if wanted[0] else None
     return (to_gates, flow, *_from_products(products, before, wanted))
 
 
 @op(joint=("gates h weight bias", _gru_slopes), extras="switches new new_own")
 def _gru(gates: Array, h: Array, weight: Array, bias: Array) -> Any:
     width = h.shape[-1]
-    out, new = gates.new_empty(2, *gates.shape[:2], width)
-    own, switches = torch.empty_like(gates), gates.new_empty(*gates.shape[:2], 2 * width)
+    out, new = gates.new_empty(2, *gates.shape[:2], width).unbind()
+    own, switches = (
+        bias.expand_as(gates).clone(memory_format=torch.contiguous_format),
+        gates.new_empty(*gates.shape[:2], 2 * width),
+    )
     transposed, both = weight.mT, 2 * width
+    switches_in, new_in = gates.narrow(-1, 0, both).unbind(), gates.narrow(-1, both, width).unbind()
+    switches_own, new_own = own.narrow(-1, 0, both).unbind(), own.narrow(-1, both, width).unbind()
+    reset, update = (part.unbind() for part in switches.chunk(2, -1))
     for t in range(gates.shape[0]):
-        product = torch.addmm(bias, h, transposed, out=own[t])
-        torch.add(gates[t, :, :both], product[:, :both], out=switches[t]).sigmoid_()
-        torch.addcmul(gates[t, :, both:], switches[t, :, :width], product[:, both:], out=new[t]).tanh_()
-        h = torch.lerp(new[t], h, switches[t, :, width:], out=out[t])
-    return out, switches, new, own[:, :, both:]
+        own.select(0, t).addmm_(h, transposed)
+        torch.add(switches_in[t], switches_own[t], out=switches.select(0, t)).sigmoid_()
+        told = torch.addcmul(new_in[t], reset[t], new_own[t], out=new.select(0, t)).tanh_()
+        h = torch.lerp(told, h, update[t], out=out.select(0, t))
+    return out, switches, new, own.narrow(-1, both, width)
 
 
 def _lstm_slopes(
@@ -118,12 +124,13 @@ def _lstm_slopes(
     to_h, to_c = grad.chunk(2, -1)
     flow_h, flow_c = torch.zeros_like(state).chunk(2, -1)
     for t in reversed(range(grad.shape[0])):
-        flow_h = flow_h + to_h[t]
-        flow_c = torch.addcmul(flow_c + to_c[t], flow_h, across[t])
-        torch.mul(flow_c.unsqueeze(-2), ways[t, :, :3], out=products[t, :, :3])
-        torch.mul(flow_h, ways[t, :, 3], out=products[t, :, 3])
-        flow_c = flow_c * forget[t]
-        flow_h = products[t].flatten(1) @ weight
+        way, product = ways.select(0, t), products.select(0, t)
+        flow_h = flow_h + to_h.select(0, t)
+        flow_c = torch.addcmul(flow_c + to_c.select(0, t), flow_h, across.select(0, t))
+        torch.mul(flow_c.unsqueeze(-2), way.narrow(1, 0, 3), out=product.narrow(1, 0, 3))
+        torch.mul(flow_h, way.select(1, 3), out=product.select(1, 3))
+        flow_c = flow_c * forget.select(0, t)
+        flow_h = product.flatten(1) @ weight
     return products.flatten(2), torch.cat([flow_h, flow_c], -1), *_from_products(products, h_before, wanted)
 
 
@@ -135,14 +142,14 @@ def _lstm(gates: Array, state: Array, weight: Array, bias: Array) -> Any:
     h, c = state.chunk(2, -1)
     transposed = weight.mT
     for t in range(gates.shape[0]):
-        now = switches[t].addmm_(h, transposed)
-        now[:, : 2 * width].sigmoid_()
-        now[:, 3 * width :].sigmoid_()
+        now = switches.select(0, t).addmm_(h, transposed)
+        now.narrow(1, 0, 2 * width).sigmoid_()
+        now.narrow(1, 3 * width, width).sigmoid_()
         inward, forget, new, outward = now.chunk(4, -1)
         new.tanh_()
-        h, kept = out[t].chunk(2, -1)
+        h, kept = out.select(0, t).chunk(2, -1)
         c = torch.mul(forget, c, out=kept).addcmul_(inward, new)
-        torch.mul(outward, torch.tanh(c, out=told[t]), out=h)
+        torch.mul(outward, torch.tanh(c, out=told.select(0, t)), out=h)
     return out, switches, told
 
 
