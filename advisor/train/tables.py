@@ -6,6 +6,7 @@ were set by hand. Tables that are held out are never read here.
 """
 
 import json
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,7 +51,7 @@ def examples(worked: Sequence[Item]) -> tuple[list[Example], list[Example]]:
     from advisor.profiling import looking, opening, targets
 
     choices, leaks = [], []
-    for number, item in enumerate(worked):
+    for number, item in ((number, form) for number, item in enumerate(worked) for form in (item, shuffled(item))):
         wanted = {item["target"]} if isinstance(item["target"], str) else set(item["target"] or ())
         if not wanted:
             continue
@@ -71,6 +72,14 @@ def examples(worked: Sequence[Item]) -> tuple[list[Example], list[Example]]:
             traits = {sign.name: 1.0 for sign in signs}
             leaks.append(Example(number, (traits,), np.array([name in item["leakage"]])))
     return choices, leaks
+
+
+def shuffled(item: Item) -> Item:
+    """The same table with its columns in another order: who writes worked tables puts them in order, others do not."""
+    names, rows = item["table"]["columns"], item["table"]["rows"]
+    order = random.Random(item["id"]).sample(range(len(names)), len(names))
+    table = {"columns": [names[place] for place in order], "rows": [[row[place] for place in order] for row in rows]}
+    return item | {"table": table}
 
 
 def fit_target(found: Sequence[Example], prior: dict[str, float], *, stiffness: float) -> dict[str, float]:
