@@ -51,7 +51,7 @@ def examples(worked: Sequence[Item]) -> tuple[list[Example], list[Example]]:
     from advisor.profiling import looking, opening, targets
 
     choices, leaks = [], []
-    for number, item in ((number, form) for number, item in enumerate(worked) for form in (item, shuffled(item))):
+    for number, item in ((place, form) for place, one in enumerate(worked) for form in (one, shuffled(one))):
         wanted = {item["target"]} if isinstance(item["target"], str) else set(item["target"] or ())
         if not wanted:
             continue
