@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from advisor import profiling as profiles
 from advisor.framing import Framing
+from advisor.profiling.schema import NUMBERS
 from advisor.tabular import NOT_IN_TIME
 from models.kit import config
 from models.kit.errors import Refused, listed
@@ -62,21 +63,19 @@ def choose(template_config: Path, framing: Framing, seen: Profile) -> Chosen:
             found[role] = column
             taken |= {column} if isinstance(column, str) else set(column)
     split = _split(asked, framing, seen, taken)
-    return Chosen({**found, **split}, tuple(name for name in split if asked[name]))
+    return Chosen({**found, **split}, tuple(split))
 
 
 def _split(asked: Mapping[str, bool], framing: Framing, seen: Profile, taken: set[str]) -> dict[str, Any]:
     """Return the time or the group that the split follows, or both where the template asks for both by itself."""
     query = seen.query if "query" not in asked else None
     group = next((name for name in (query, seen.group) if name is not None and name not in taken), None)
-    time = seen.time if seen.time not in taken else None
-    if "time" in asked and not asked["time"] and time is None:
-        raise Refused("the template needs a column for `time` (the moment of a row), and the table has none")
+    time = seen.time if seen.time not in taken or seen.time == seen.query else None
     if "time" in asked and "group" in asked and group is not None and time is not None:
         first = "group" if query is not None else "time"
         return {first: {"time": time, "group": group}[first]}
     both = {"time": time, "group": group}
-    return {name: column for name, column in both.items() if name in asked and column is not None}
+    return {name: column for name, column in both.items() if name in asked and (column is not None or not asked[name])}
 
 
 def _late(framing: Framing) -> list[str]:
@@ -140,6 +139,10 @@ def _item(seen: Profile, taken: set[str]) -> str | None:
     return next((name for name in (seen.item, *seen.ids) if name is not None and name not in others), None)
 
 
+def _query(seen: Profile, taken: set[str]) -> str | None:
+    return next((name for name in (seen.query, seen.group, *seen.ids) if name is not None and name not in taken), None)
+
+
 def _tags(seen: Profile, taken: set[str]) -> str | None:
     return _likeliest("tags")(seen, taken) or _target(seen, taken)
 
@@ -152,13 +155,13 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "relevance": _target,
     "duration": _target,
     "tags": _tags,
-    "query": _role("query"),
+    "query": _query,
     "user": _user,
     "person": _user,
     "item": _item,
     "event": _role("event"),
     "position": _role("position"),
-    "weight": _role("weight"),
+    "weight": lambda seen, taken: _role("weight")(seen, taken) or _likeliest(*sorted(NUMBERS))(seen, taken),
     "source": lambda seen, taken: _role("source")(seen, taken) or _likeliest("text", "sequence")(seen, taken),
     "text": _likeliest("text", "sequence"),
     "document": _likeliest("text", "sequence"),

@@ -145,7 +145,7 @@ def _settle(
     try:
         _try(template, new)
     except Refused as error:
-        kept = {name: column for name, column in chosen.settings.items() if name not in chosen.droppable}
+        kept = {name: None if name in chosen.droppable else column for name, column in chosen.settings.items()}
         config.write(source, place, table=table, **kept)
         hint = "" if named else f" (no target was named, and {seen.target!r} seemed the likeliest)"
         try:

@@ -51,7 +51,8 @@ def examples(worked: Sequence[Item]) -> tuple[list[Example], list[Example]]:
     from advisor.profiling import looking, opening, targets
 
     choices, leaks = [], []
-    for number, item in ((place, form) for place, one in enumerate(worked) for form in (one, shuffled(one))):
+    forms = ((place, form) for place, one in enumerate(worked) for form in (one, shuffled(one)))
+    for number, item in forms:
         wanted = {item["target"]} if isinstance(item["target"], str) else set(item["target"] or ())
         if not wanted:
             continue
@@ -62,7 +63,7 @@ def examples(worked: Sequence[Item]) -> tuple[list[Example], list[Example]]:
         right = np.array([set(option.columns) == wanted for option in options])
         if not right.any():
             right = np.array([set(option.columns) <= wanted for option in options])
-        if item["category"] not in NO_TARGET and right.any():
+        if item["category"] not in NO_TARGET and right.any() and item is worked[number]:
             choices.append(Example(number, tuple(dict(option.traits) for option in options), right))
         named = item["target"] if isinstance(item["target"], str) else None
         seen, sample = looking.look(rows, description=text, target=named, leaning=leaning)
@@ -75,7 +76,8 @@ def examples(worked: Sequence[Item]) -> tuple[list[Example], list[Example]]:
 
 
 def shuffled(item: Item) -> Item:
-    """The same table with its columns in another order: who writes worked tables puts them in order, others do not."""
+    """The same table with its columns in another order, for leaks: that they stand behind the target is a habit of who
+    writes worked tables, while that a target stands last is one of everybody."""
     names, rows = item["table"]["columns"], item["table"]["rows"]
     order = random.Random(item["id"]).sample(range(len(names)), len(names))
     table = {"columns": [names[place] for place in order], "rows": [[row[place] for place in order] for row in rows]}

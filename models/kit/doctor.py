@@ -88,7 +88,7 @@ def packages(here: Path) -> list[Finding]:
     lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
     wanted = [line for line in lines if line and not line.startswith("#")]
     for line in wanted:
-        name = re.split(r"[<>=]", line)[0]
+        name = re.split(r"[<>=\[]", line)[0]  # without extras, as [standard]
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -343,7 +343,7 @@ def test_requirements_name_everything_that_a_starter_imports():
                 names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
                 beside = {file.stem for file in template.folder.rglob("*.py")}
                 needed |= {each.split(".")[0] for each in names} - own - beside
-    named = {re.split(r"[<>=]", line)[0] for line in CARRIED["requirements.txt"].read_text().splitlines()[1:]}
+    named = {re.split(r"[<>=\[]", line)[0] for line in CARRIED["requirements.txt"].read_text().splitlines()[1:]}
     assert {of_package.get(each, each) for each in needed} == named, "write it into models/project/requirements.txt"
 
 

@@ -38,8 +38,12 @@ def test_what_was_decided_reaches_the_processes_that_are_started():
     assert decided({}, environment) == settings != Settings()
 
 
-@pytest.mark.parametrize("each", [each for each in all_settings() if not isinstance(each.default, str)], ids=lambda each: each.name)
-@pytest.mark.parametrize("wrong", ["x", "-1", "1.5", "9" * 5_000, "²", " 1"], ids=["x", "-1", "1.5", "nines", "square", "space"])
+NUMBERS = [each for each in all_settings() if not isinstance(each.default, str)]
+WRONG = {"word": "x", "negative": "-1", "half": "1.5", "long": "9" * 5_000, "square": "²", "space": " 1"}
+
+
+@pytest.mark.parametrize("each", NUMBERS, ids=lambda each: each.name)
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_a_number_that_is_none_is_refused_with_its_name(each, wrong):
     with pytest.raises(UsageError, match=variable(each)):
         decided({}, {variable(each): wrong})
