@@ -95,6 +95,7 @@ _ORDINAL = {word: place for place, words in _PLACES.items() for word in words.sp
 def placed(heard: Heard, place: int, width: int, name: str) -> bool:
     """Whether the description points at a column by its place or letter: "the last column", "column 5", "column C".
 
+    >>> from advisor.profiling.mentions import hear
     >>> placed(hear("What comes in the last column?"), 4, 5, "x"), placed(hear("Fill column two."), 0, 5, "x")
     (True, False)
     """

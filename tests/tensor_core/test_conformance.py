@@ -31,6 +31,7 @@ REFUSED = {
     "nn.functional.max_pool2d": "does not return indices",
     "nn.functional.batch_norm": r"needs \(rows, channels, …\), not shape \(0,\)",
     **dict.fromkeys(TYPES, "unexpected keyword argument 'memory_format'"),
+    "nn.functional.embedding_bag": "unexpected keyword argument '(include_last_offset|per_sample_weights)'|mode is",
     "norm.nuc": "use linalg.matrix_norm",
     "nn.functional.one_hot": "needs num_classes",
     "linalg.qr": "has no gradient; pass mode='reduced'",
@@ -46,6 +47,7 @@ CALLED: dict[str, Callable[..., Any]] = {
     "einsum": lambda operands, equation: tc.einsum(equation, *operands),
     "where": lambda input, condition, other: tc.where(condition, input, other),
     "nn.functional.embedding": lambda weight, indices, **options: tc.embedding(indices, weight, **options),
+    "nn.functional.embedding_bag": lambda weight, indices, **options: tc.embedding_bag(indices, weight, **options),
     **{name: lambda x, *a, name=name, **k: getattr(x, name)(*a, **k) for name in TYPES},
 }
 CONSTANT = {("linalg.slogdet", 0)}  # outputs that torch gives a gradient of zeros
