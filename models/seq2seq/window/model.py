@@ -121,7 +121,7 @@ def dummy(case: Run) -> Callable[[Rows], list[Steps]]:
 def peer(case: Run) -> Callable[[Rows], list[Steps]]:
     """Returns CRFsuite (Okazaki 2007), a linear chain on the same features of a word and of its two neighbours."""
     try:
-        import pycrfsuite  # type: ignore[import-untyped]
+        import pycrfsuite
     except ImportError:
         raise Unavailable("python-crfsuite is not installed; pip install python-crfsuite") from None
     import tempfile
