@@ -207,7 +207,7 @@ def _mini_batches(net: tc.nn.Module, objective: Objective, watch: Watch, optimiz
                 with tc.no_grad():
                     validation = objective.validation().item()
                 if validation < best_loss:
-                    best, best_loss, best_epoch = _copied(net), validation, len(history) + 1
+                    best, best_loss, best_epoch = snapshot(net), validation, len(history) + 1
                 elif len(history) + 1 - best_epoch >= settings.patience:
                     reason = reason or f"the validation loss was lowest at epoch {best_epoch}"
             history.append(Point(len(history) + 1, total / seen, validation))
@@ -218,15 +218,24 @@ def _mini_batches(net: tc.nn.Module, objective: Objective, watch: Watch, optimiz
     return ended(watch, reason or "all epochs done", "epoch", history)
 
 
+def snapshot(net: tc.nn.Module) -> dict[str, tc.Tensor]:
+    """Returns a copy of all that the network holds, which later steps do not touch; `load_state_dict` brings it back.
+
+    >>> layer = tc.nn.Linear(1, 1)
+    >>> kept = snapshot(layer)
+    >>> with tc.no_grad():
+    ...     _ = layer.weight.zero_()
+    >>> bool((kept["weight"] != layer.weight).all())
+    True
+    """
+    return {name: value.detach().clone() for name, value in net.state_dict().items()}
+
+
 def ended(watch: Watch, reason: str, unit: str, history: Sequence[Point]) -> Run:
     """Returns how a training went that ended for that reason after `history`, counted in `unit`s."""
     steps = count(len(history), unit)
     kept = "; the result so far is kept" if watch.interrupted else ""
     return Run(f"Training took {steps} and {watch.seconds:.2f} s: {reason}{kept}.", tuple(history), watch.interrupted)
-
-
-def _copied(net: tc.nn.Module) -> dict[str, tc.Tensor]:
-    return {name: value.detach().clone() for name, value in net.state_dict().items()}
 
 
 def _gradient(parameter: tc.Tensor) -> npt.NDArray[np.float64]:

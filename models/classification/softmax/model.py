@@ -10,9 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 import tensor_core as tc
-from models.kit import columns, config, dataset, labels, metrics, network, plots, preprocess, splits, tabular, training
+from models.kit import columns, config, dataset, labels, metrics, network, preprocess, splits, tabular, training
 from models.kit.config import Between
-from models.kit.errors import ConfigError
 from models.kit.splits import Rows, Split
 from models.kit.tabular import Model, Prepared
 from models.kit.task import Case, Data, Fitted, Task, Trained
@@ -50,25 +49,16 @@ def split(data: Table, settings: Settings) -> Split:
 
 def prepare(data: Table, split: Split, settings: Settings) -> Prepared:
     """Returns the design matrix, as the training rows teach it, and the place of each row's class."""
-    found = named(data)
-    known = labels.classes(found[np.concatenate([split.train, split.validation])].tolist(), positive=settings.positive)
-    if settings.metric in ("average_precision", "roc_auc") and len(known) != 2:
-        raise ConfigError(
-            f"metric: {settings.metric} is for two classes, and there are {len(known)}; use log_loss or macro_f1"
-        )
+    known, target = labels.placed(named(data), split, positive=settings.positive, metric=settings.metric)
     learned = preprocess.fit(
         data.examples[split.train], data.about, rare_level_rows=settings.rare_level_rows, classes=known
     )
-    places = {name: place for place, name in enumerate(known)}
-    target = np.array([places.get(label, -1) for label in found])  # -1: only in rows that the split left out
     return Prepared(learned, preprocess.transform(learned, data.examples), target)
 
 
 def dummy(case: Run) -> Callable[[Rows], Vector]:
     """Returns what needs no model: the share of each class in the known rows."""
-    target = case.prepared.target[case.known]
-    shares = np.bincount(target, minlength=len(case.prepared.learned.classes)) / target.size
-    return lambda rows: np.tile(shares, (rows.size, 1))
+    return labels.shares(case.prepared.target[case.known], number=len(case.prepared.learned.classes))
 
 
 def peer(case: Run) -> Callable[[Rows], Vector]:
@@ -123,10 +113,7 @@ def score(case: Run, probabilities: Vector) -> metrics.Draws:
 
 def shown(probabilities: Vector, model: Model) -> pl.DataFrame:
     """Returns the likeliest class of each row, and the probability of each."""
-    names = model.learned.classes
-    likeliest = pl.Series("predicted", [names[place] for place in probabilities.argmax(axis=1)], dtype=pl.String)
-    chances = [pl.Series(f"probability of {name}", probabilities[:, place]) for place, name in enumerate(names)]
-    return pl.DataFrame([likeliest, *chances])
+    return labels.shown(probabilities, model.learned.classes)
 
 
 def actual(case: Run) -> pl.DataFrame:
@@ -136,13 +123,9 @@ def actual(case: Run) -> pl.DataFrame:
 
 def draw(folder: Path, trained: Trained[Settings, pl.DataFrame, Prepared, Model, Vector]) -> None:
     """Draws what was taken for what, and of two classes how far the probabilities can be trusted."""
-    case, names = trained.case, trained.case.prepared.learned.classes
-    truth, ours = case.prepared.target[case.split.test], trained.ours
-    plots.confusion(folder / "confusion.png", truth, ours, classes=names)
-    plots.learning_curve(folder / "learning_curve.png", trained.fitted.history, title="log-loss")
-    if len(names) == 2:
-        plots.calibration(folder / "calibration.png", truth == 1, ours[:, 1], name=names[1])
-        plots.precision_recall(folder / "precision_recall.png", truth == 1, ours[:, 1], name=names[1])
+    case = trained.case
+    truth, names = case.prepared.target[case.split.test], case.prepared.learned.classes
+    labels.draw(folder, truth, trained.ours, names=names, history=trained.fitted.history)
 
 
 TEMPLATE = Task(

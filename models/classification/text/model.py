@@ -12,10 +12,10 @@ import numpy.typing as npt
 import polars as pl
 
 import tensor_core as tc
-from models.kit import columns, config, corpus, dataset, files, labels, metrics, plots, splits, tabular, training
+from models.kit import columns, config, corpus, dataset, files, labels, metrics, splits, tabular, training
 from models.kit.config import Between
 from models.kit.corpus import Counts
-from models.kit.errors import ArtefactError, ConfigError
+from models.kit.errors import ArtefactError
 from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Task, Trained
 
@@ -130,14 +130,7 @@ def prepare(data: Data[pl.DataFrame], split: Split, settings: Settings) -> Prepa
     )
     corpus.checked(words, split.train.size)
     counts = corpus.counts(cut, words)
-    found = named(data)
-    known = labels.classes(found[np.concatenate([split.train, split.validation])].tolist(), positive=settings.positive)
-    if settings.metric in ("average_precision", "roc_auc") and len(known) != 2:
-        raise ConfigError(
-            f"metric: {settings.metric} is for two classes, and there are {len(known)}; use log_loss or macro_f1"
-        )
-    places = {name: place for place, name in enumerate(known)}
-    target = np.array([places.get(label, -1) for label in found])
+    known, target = labels.placed(named(data), split, positive=settings.positive, metric=settings.metric)
     training_rows = np.sort(split.train)
     emphasis = telling(corpus.take(counts, training_rows), target[training_rows], len(known))
     return Prepared(words, emphasis, known, corpus.tf_idf(counts, emphasis), target)
@@ -166,9 +159,7 @@ def telling(table: Counts, target: npt.NDArray[np.int64], classes: int) -> Vecto
 
 def dummy(case: Run) -> Callable[[Rows], Vector]:
     """Returns what needs no model: the share of each class in the known texts."""
-    target = case.prepared.target[case.known]
-    shares = np.bincount(target, minlength=len(case.prepared.classes)) / target.size
-    return lambda rows: np.tile(shares, (rows.size, 1))
+    return labels.shares(case.prepared.target[case.known], number=len(case.prepared.classes))
 
 
 def peer(case: Run) -> Callable[[Rows], Vector]:
@@ -212,7 +203,7 @@ def fit(case: Run) -> Fitted[Model]:
     adam = tc.optim.AdamW(net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     total = batches * settings.epochs
     schedule = tc.optim.Schedule(adam, lambda step: tc.optim.cosine_factor(step, total=total))
-    best, lowest, since = _copied(net), np.inf, 0
+    best, lowest, since = training.snapshot(net), np.inf, 0
     history: list[training.Point] = []
     reason = None
     with (
@@ -237,17 +228,13 @@ def fit(case: Run) -> Fitted[Model]:
             shown.update()
             since += 1
             if loss_there < lowest:
-                best, lowest, since = _copied(net), loss_there, 0
+                best, lowest, since = training.snapshot(net), loss_there, 0
             elif since >= settings.patience:
                 reason = reason or f"the validation loss was lowest at epoch {len(history) - since}"
     net.load_state_dict(best)
     run = training.ended(watch, reason or "all epochs done", "epoch", history)
     notes = (f"{len(prepared.words):,} words and pairs count",)
     return Fitted(Model(prepared.words, prepared.emphasis, prepared.classes, net), *run, notes)
-
-
-def _copied(net: tc.nn.Module) -> dict[str, tc.Tensor]:
-    return {name: value.detach().clone() for name, value in net.state_dict().items()}
 
 
 def probabilities(net: Weigher, texts: Bags, rows: Rows) -> Vector:
@@ -274,9 +261,7 @@ def score(case: Run, chances: Vector) -> metrics.Draws:
 
 def shown(chances: Vector, model: Model) -> pl.DataFrame:
     """Returns the likeliest class of each text, and the probability of each."""
-    likeliest = [model.classes[place] for place in chances.argmax(axis=1)]
-    each = {f"probability of {name}": chances[:, place] for place, name in enumerate(model.classes)}
-    return pl.DataFrame({"predicted": pl.Series(likeliest, dtype=pl.String), **each})
+    return labels.shown(chances, model.classes)
 
 
 def actual(case: Run) -> pl.DataFrame:
@@ -314,13 +299,9 @@ def load(folder: Path, settings: Settings) -> Model:
 
 def draw(folder: Path, trained: Trained[Settings, pl.DataFrame, Prepared, Model, Vector]) -> None:
     """Draws what was taken for what, and of two classes how far the probabilities can be trusted."""
-    case, names = trained.case, trained.case.prepared.classes
-    truth, ours = case.prepared.target[case.split.test], trained.ours
-    plots.confusion(folder / "confusion.png", truth, ours, classes=names)
-    plots.learning_curve(folder / "learning_curve.png", trained.fitted.history, title="log-loss")
-    if len(names) == 2:
-        plots.calibration(folder / "calibration.png", truth == 1, ours[:, 1], name=names[1])
-        plots.precision_recall(folder / "precision_recall.png", truth == 1, ours[:, 1], name=names[1])
+    case = trained.case
+    truth, names = case.prepared.target[case.split.test], case.prepared.classes
+    labels.draw(folder, truth, trained.ours, names=names, history=trained.fitted.history)
 
 
 TEMPLATE = Task(

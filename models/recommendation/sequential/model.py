@@ -188,7 +188,7 @@ def fit(case: Run) -> Fitted[Model]:
                 scores = net(asked).numpy().astype(np.float64)
             found = _hit_rate(scores, stopping, wanted) if wanted.size else 0.0
             if found > best_found or not history:
-                best = {name: value.detach().clone() for name, value in net.state_dict().items()}
+                best = training.snapshot(net)
                 best_found, best_epoch = found, len(history) + 1
             elif len(history) + 1 - best_epoch >= settings.patience:
                 reason = reason or f"the hit rate of the histories' last steps was highest at epoch {best_epoch}"

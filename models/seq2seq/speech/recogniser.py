@@ -111,7 +111,7 @@ def train(
             history.append(training.Point(len(history) + 1, float(np.mean(losses)), there))
             shown.set_postfix(loss=f"{there:.4f}")
             if there < best_loss:
-                best, best_loss = {name: value.detach().clone() for name, value in net.state_dict().items()}, there
+                best, best_loss = training.snapshot(net), there
         net.load_state_dict(best)
         net.eval()
         return training.ended(watch, watch.reason or "all epochs done", "epoch", history)

@@ -175,7 +175,7 @@ def train(
             right, loss_there = _right(net, *stops)
             history.append(training.Point(len(history) + 1, float(np.mean(losses)), loss_there))
             if right > best_right:
-                best, best_right = {name: value.detach().clone() for name, value in net.state_dict().items()}, right
+                best, best_right = training.snapshot(net), right
             shown.set_postfix(accuracy=f"{right:.4f}")
             shown.update()
         net.load_state_dict(best)

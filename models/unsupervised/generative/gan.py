@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 import tensor_core as tc
+from models.kit import training
 
 Matrix = npt.NDArray[np.float64]
 Kinds = npt.NDArray[np.int64]
@@ -104,7 +105,7 @@ def train(
     adam = tc.optim.Adam(maker.parameters(), lr=rate, betas=BETAS)
     adam_critic = tc.optim.Adam(critic.parameters(), lr=CRITIC_RATE * rate, betas=BETAS)
     rows = tc.as_tensor(inputs.astype(np.float32))
-    averaged = {name: value.detach().clone() for name, value in maker.state_dict().items()}
+    averaged = training.snapshot(maker)
 
     def noise() -> tc.Tensor:
         drawn: tc.Tensor = tc.as_tensor(generator.normal(size=(batch, features)).astype(np.float32))
