@@ -198,6 +198,11 @@ def test_what_is_negated_does_not_count():
     assert advisor.frame("We do not want to know how many hours this takes.", encoder=False).category is None
 
 
+@pytest.mark.xfail(reason="the encoder hears what is asked for and passes over that it is negated", strict=True)
+def test_what_is_negated_does_not_count_with_the_encoder():
+    assert advisor.frame("We do not want to know how many hours this takes.").category != "regression"
+
+
 def test_taxonomy_names_every_category():
     assert list(advisor.taxonomy()) == list(advisor.frame("hello").probabilities)
 
