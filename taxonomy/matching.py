@@ -89,6 +89,13 @@ class Walk:
         self.closed = set[int]().union(*(state.joins for state in met))
 
 
+class Finds(NamedTuple):
+    """The phrases of a text, and for each of its words whether a negator reaches it."""
+
+    matches: list[Match]
+    negated: list[bool]
+
+
 class Matcher:
     """All phrases of a compiled index, found together. Threads may share one.
 
@@ -96,7 +103,7 @@ class Matcher:
     >>> from taxonomy.tokens import tokenize
     >>> matcher = Matcher(compile_phrases({"asks-how-many": ["how many <unit>"]}))
     >>> text = "Tell me how many bikes will go."
-    >>> matcher.find(text, matcher.walk(tokenize(text)))
+    >>> matcher.find(text, matcher.walk(tokenize(text))).matches
     [Match(owner='asks-how-many', first=2, last=4, negated=False, captures={'unit': 'bikes'})]
     """
 
@@ -135,7 +142,7 @@ class Matcher:
             self._forget()
         return Walk(tokens, list(self._walks(tokens)))
 
-    def find(self, text: str, walk: Walk) -> list[Match]:
+    def find(self, text: str, walk: Walk) -> Finds:
         """Every phrase that `text` holds, in the order of its words; at most three matches for an owner and sign.
 
         Phrases of conditions are not looked for: nearly all of them belong to rules that do not fire (`holding`).
@@ -154,10 +161,11 @@ class Matcher:
                 if kept[sign] <= MATCHES_KEPT:
                     found.append((first, last, owner, sign, parts))
         found.sort()
-        return [
+        shown = [
             Match(owner, first, last, sign, self._caught(text, tokens, parts) if parts else {})
             for first, last, owner, sign, parts in found
         ]
+        return Finds(shown, negated)
 
     def holding(self, walk: Walk, owners: Iterable[str]) -> set[tuple[str, int]]:
         """Which conditions of `owners` hold in which sentence, as (owner, sentence)."""

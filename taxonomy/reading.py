@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from taxonomy.knowledge import ADVICE, PITFALL, UNLESS, WHEN, Knowledge
 from taxonomy.schema import Rule
-from taxonomy.tokens import tokenize
+from taxonomy.tokens import Tokens, tokenize
 
 
 class Fired(NamedTuple):
@@ -23,6 +23,8 @@ class Reading(NamedTuple):
     fired: tuple[Fired, ...]  # each rule once, in the order of the text
     pitfalls: dict[str, str]  # pitfall id -> the user's words that hint at it
     advice: dict[str, str]  # "reframe:", "gate:" or "pipeline:" and an id -> the user's words that call for it
+    tokens: Tokens
+    negated: list[bool]  # for each word
 
 
 def read_text(knowledge: Knowledge, text: str) -> Reading:
@@ -35,7 +37,7 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
     """
     tokens = tokenize(text)
     walk = knowledge.matcher.walk(tokens)
-    matches = knowledge.matcher.find(text, walk)
+    matches, negated = knowledge.matcher.find(text, walk)
     conditions = {UNLESS + match.owner.removeprefix(WHEN) for match in matches if match.owner.startswith(WHEN)}
     switched_off = knowledge.matcher.holding(walk, conditions)
     fired: dict[str, Fired] = {}
@@ -57,4 +59,4 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
             and (match.owner, tokens.sentences[match.first]) not in switched_off
         ):
             advice.setdefault(match.owner, text[start:end])
-    return Reading(tuple(fired.values()), pitfalls, advice)
+    return Reading(tuple(fired.values()), pitfalls, advice, tokens, negated)
