@@ -78,11 +78,20 @@ def _clause(category: str, title: str, text: str, span: tuple[int, int], added: 
 def from_neighbours(knowledge: Knowledge, near: Sequence["Neighbour"], scale: float) -> Iterator[Evidence]:
     """The evidence of the nearest cases, which share one weight, `scale`."""
     for case, share in zip(near, shares([case.similarity for case in near]), strict=True):
-        quote = case.text if len(case.text) <= LONGEST_QUOTE else case.text[: LONGEST_QUOTE - 1] + "…"
+        quote = shortened(case.text)
         title = knowledge.categories[case.category].title
         because = f"It reads like this worked case of {title}: “{quote}”"
         weight = scale * share
         yield Evidence("case", case.category, None, _word(weight), weight, quote, None, None, CASE, because, ENCODER)
+
+
+def shortened(text: str) -> str:
+    """A worked case as it is quoted.
+
+    >>> len(shortened("word " * 100))
+    160
+    """
+    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
 
 
 def shares(similarities: Sequence[float]) -> list[float]:

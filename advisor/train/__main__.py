@@ -31,7 +31,7 @@ from taxonomy.sources import ROOT, Sources, read
 
 WEIGHTS = ROOT / "weights.json"
 WORDING = Path(words_module.FILE)
-SEEDS = 1
+SEEDS = 2
 FINISH_EPOCHS = 1.0  # over all cases, after the twin has been judged
 FINISH_RATE = 5e-5
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from taxonomy.sources import Sources
 
-HELD_OUT = ("d", "k", "n")  # batches, each by one hand: plain voices, traps, titles and abstracts
+HELD_OUT = ("d", "k", "n", "w")  # batches, each by one hand: plain voices, traps, titles, unclear public texts
 
 
 class Item(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from advisor.impression import shortened
 from advisor.train.cases import Item, targets
 from advisor.train.variation import vary
 
@@ -153,7 +154,8 @@ def write(trained: Trained, items: Sequence[Item], path: Path, *, bits: int = 8)
         labels=export.Labels(tuple(trained.categories), tuple(trained.subtasks)),
         tokenizer=vocabulary.tokenizer(trained.tokens).to_str(),
         cases=[
-            {"text": item.text, "category": item.category, "subtask": item.subtask.partition("/")[2]} for item in quoted
+            {"text": shortened(item.text), "category": item.category, "subtask": item.subtask.partition("/")[2]}
+            for item in quoted
         ],
         case_vectors=np.array(vectors),
         facts={"hash": name, "parent": PARENT},

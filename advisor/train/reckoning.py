@@ -21,7 +21,7 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 PRECISION = 0.985  # of the rules alone, where they decide alone: the promise is 0.98
 LEAST_SURE = 100  # cases above the limit that must show it
 NOTHING = -1e9  # log-odds of what cannot be chosen
-COST_OF_ASKING = 0.002  # share of the held-out cases whose right answer may be lost by asking when unsure,
+COST_OF_ASKING = 0.003  # share of the held-out cases whose right answer may be lost by asking when unsure,
 MOST_LEAST = 1 / 3  # and the limit that this may set at most: it rests on a case or two
 
 
