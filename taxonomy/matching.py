@@ -100,7 +100,7 @@ class Matcher:
         anywhere, at_start = self._roots
         starts = list(map(anywhere.moves.get, kinds))
         open_ = Open(len(kinds))
-        firsts = open_.firsts
+        at, firsts, gaps = open_.at, open_.firsts, open_.gaps
         begun: tuple[State | None, ...]
         end = 0  # of the sentence
         for first, state in enumerate(starts):
@@ -110,12 +110,13 @@ class Matcher:
                 gaps = open_.gaps
                 begun = (state or self._step(anywhere, kinds[first]), self._step(at_start, kinds[first]))
             else:
-                open_.behind(first - 1)
                 begun = (state or self._step(anywhere, kinds[first]),)
             for state in begun:
                 last = first
                 while state is not None:
                     if state.opens:
+                        gaps |= state.opens
+                        at[last] = at[last] | state.opens if at[last] else state.opens
                         firsts[last].append((first, state.opens))
                     if state.tells:
                         for owner, segment in state.completes:

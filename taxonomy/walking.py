@@ -75,27 +75,18 @@ class Open:
         self.gaps = set[int]()  # that opened anywhere in the sentence
         self.heads: dict[int, list[Found]] = {}  # gap -> matches of more than one segment that wait at it
 
-    def behind(self, word: int) -> None:
-        """Open the gaps of segments that end with `word`."""
-        opened = self.firsts[word]
-        if opened:
-            gaps = opened[0][1] if len(opened) == 1 else frozenset().union(*[gaps for _, gaps in opened])
-            self.at[word] = gaps
-            self.gaps |= gaps
-
     def latest(self, gap: int, before: int, width: int) -> Found | None:
         """The match that ends latest of those that wait at a gap, end before the word `before`, and not too far."""
         nearest = max(self.begin, before - 1 - width)
         if gap in self.heads:
             fitting = [head for head in self.heads[gap][-_HEADS_LOOKED_AT:] if nearest <= head[1] < before]
             return max(fitting, key=_end) if fitting else None
-        at, last = self.at, before - 1
-        while last >= nearest:
+        at = self.at
+        for last in range(before - 1, nearest - 1, -1):
             if gap in at[last]:
                 for first, gaps in reversed(self.firsts[last]):
                     if gap in gaps:
                         return first, last, ()
-            last -= 1
         return None
 
 
