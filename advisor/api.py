@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor import description as descriptions
 from advisor import evidence, framing
-from advisor.decision import Decision, Said, by_rules, decide, is_sure, with_encoder
+from advisor.decision import Decision, Said, by_rules, decide, hear, is_sure, with_encoder
 from advisor.errors import UsageError
 from advisor.framing import Framing
 from taxonomy.knowledge import load
@@ -55,7 +55,7 @@ def frame(
     knowledge = load()
     reading = read_text(knowledge, text)
     own, about = tabular.split_answers(answers or {}) if isinstance(answers, Mapping) else (answers or {}, {})
-    said = Said(text, evidence.from_reading(knowledge, reading), evidence.from_answers(knowledge, own))
+    said = hear(knowledge, text, reading, evidence.from_answers(knowledge, own))
     return tabular.frame(
         said, knowledge, reading, table=table, target=target, answers=own, about=about, encoder=encoder
     )
@@ -86,7 +86,7 @@ def begin(text: str, *, answers: Mapping[str, str] | None = None) -> Begun:
     knowledge = load()
     reading = read_text(knowledge, text)
     answers = answers or {}
-    said = Said(text, evidence.from_reading(knowledge, reading), evidence.from_answers(knowledge, answers))
+    said = hear(knowledge, text, reading, evidence.from_answers(knowledge, answers))
     decision = by_rules(knowledge, said)
     return Begun(said, reading, answers, decision, is_sure(knowledge, decision))
 
@@ -127,7 +127,7 @@ def profile(table: Any, *, description: str = "", target: str | None = None) -> 
     if description:
         descriptions.check(description)
         knowledge = load()
-        said = Said(description, evidence.from_reading(knowledge, read_text(knowledge, description)))
+        said = hear(knowledge, description, read_text(knowledge, description))
         leaning = decide(knowledge, [said])[0].posterior.probabilities
     return profiling.profile(table, description=description, target=target, leaning=leaning)
 
@@ -143,9 +143,7 @@ def frame_many(texts: Iterable[str], *, encoder: bool = True) -> list[Framing]:
     knowledge = load()
     described = [descriptions.check(text) for text in texts]
     readings = [read_text(knowledge, text) for text in described]
-    said = [
-        Said(text, evidence.from_reading(knowledge, reading)) for text, reading in zip(described, readings, strict=True)
-    ]
+    said = [hear(knowledge, text, reading) for text, reading in zip(described, readings, strict=True)]
     return [
         framing.build(text, knowledge, reading, decision)
         for text, reading, decision in zip(described, readings, decide(knowledge, said, encoder=encoder), strict=True)

@@ -1,16 +1,19 @@
-"""Evidence -> posterior, by a cascade: rules alone where they are sure, else rules, encoder and nearest cases together.
+"""Evidence -> posterior, by a cascade: rules and words alone where they are sure, else with encoder and nearest cases.
 
-Most of the cost of an answer is the encoder's, and many descriptions say plainly what they want. So the rules speak
-first; how sure they must be is fitted on held-out cases (posterior.Reckoning.sure).
+Most of the cost of an answer is the encoder's, and many descriptions say plainly what they want. So rules and words
+speak first; how sure they must be is fitted on held-out cases (posterior.Reckoning.sure).
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from advisor import posterior
-from advisor.evidence import Evidence
+from advisor import impression, posterior, wording
+from advisor.evidence import Evidence, from_reading
 from advisor.posterior import Posterior
+from advisor.wording import SILENT, Words
 from taxonomy.knowledge import Knowledge
+from taxonomy.reading import Reading
+from taxonomy.tokens import Tokens
 
 
 class Said(NamedTuple):
@@ -23,13 +26,22 @@ class Said(NamedTuple):
     text: str
     evidence: Sequence[Evidence]
     others: Sequence[Evidence] = ()
+    tokens: Tokens = Tokens([], [], [], [], [])
+    negated: Sequence[bool] = ()  # for each token
+    words: Words = SILENT
 
 
 class Decision(NamedTuple):
-    """The posterior, and what the encoder says of each "category/subtask" where it was asked."""
+    """The posterior, and the log-odds of each "category/subtask" that words and encoder give."""
 
     posterior: Posterior
-    subtask_logits: dict[str, float] | None
+    subtasks: dict[str, float]
+
+
+def hear(knowledge: Knowledge, text: str, reading: Reading, others: Sequence[Evidence] = ()) -> Said:
+    """What rules and words say of a text that has been read."""
+    words = wording.load().read(reading.tokens, reading.negated)
+    return Said(text, from_reading(knowledge, reading), others, reading.tokens, reading.negated, words)
 
 
 def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True) -> list[Decision]:
@@ -45,37 +57,54 @@ def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True) 
 
 
 def by_rules(knowledge: Knowledge, said: Said) -> Decision:
-    """What the rules alone decide, with what the user answered and the table shows."""
-    scale = posterior.reckoning(knowledge).rules_alone
-    return Decision(_weigh(knowledge, [*posterior.scaled(said.evidence, scale), *said.others]), None)
+    """What rules and words alone decide, with what the user answered and the table shows."""
+    scales = posterior.reckoning(knowledge).alone
+    rules = posterior.scaled(said.evidence, scales.rules, subtasks=scales.subtask_rules)
+    leaning = impression.from_leanings(
+        knowledge, said.text, said.tokens, [(scales.words, said.words)], impression.WORDS
+    )
+    found = _weigh(knowledge, [*rules, *leaning, *said.others])
+    subtasks = said.words.subtasks(found.category) if found.category else {}
+    return Decision(found, {name: scales.subtask_words * value for name, value in subtasks.items()})
 
 
 def is_sure(knowledge: Knowledge, decision: Decision) -> bool:
-    """Whether the rules are sure of what they decided, so that the encoder need not be asked."""
+    """Whether rules and words are sure of what they decided, so that the encoder need not be asked."""
     return max(decision.posterior.probabilities.values()) >= posterior.reckoning(knowledge).sure
 
 
 def with_encoder(knowledge: Knowledge, said: Sequence[Said], decisions: Sequence[Decision]) -> list[Decision]:
-    """The decisions of the rules, and where they are not sure that of rules and encoder together."""
+    """The decisions of rules and words, and where they are not sure that of them and the encoder together."""
     decided = list(decisions)
     unsure = [place for place, found in enumerate(decided) if not is_sure(knowledge, found)]
     if not unsure:
         return decided
     from advisor.encoder import load
-    from advisor.impression import from_impression
 
     reader = load()
     if reader is None:
         return decided
 
-    numbers = posterior.reckoning(knowledge)
-    impressions = reader.read([said[place].text for place in unsure])
-    for place, impression in zip(unsure, impressions, strict=True):
+    scales = posterior.reckoning(knowledge).together
+    seen = reader.read([said[place].text for place in unsure])
+    for place, whole in zip(unsure, seen, strict=True):
         one = said[place]
-        rules = posterior.scaled(one.evidence, numbers.rules, subtasks=numbers.subtask_rules)
-        seen = from_impression(knowledge, one.text, impression, encoder=numbers.encoder, neighbours=numbers.neighbours)
-        decided[place] = Decision(_weigh(knowledge, [*rules, *seen, *one.others]), impression.subtasks)
+        read = whole.without(_negated_spans(one)) if any(one.negated) else whole
+        rules = posterior.scaled(one.evidence, scales.rules, subtasks=scales.subtask_rules)
+        leanings: list[tuple[float, impression.Leaning]] = [(scales.words, one.words), (scales.encoder, read)]
+        leaning = impression.from_leanings(knowledge, one.text, one.tokens, leanings, impression.ENCODER)
+        cases = impression.from_neighbours(knowledge, read.neighbours, scales.neighbours)
+        found = _weigh(knowledge, [*rules, *leaning, *cases, *one.others])
+        subtasks = {name: scales.subtask_encoder * value for name, value in read.subtasks.items()}
+        for name, value in (one.words.subtasks(found.category) if found.category else {}).items():
+            subtasks[name] = subtasks.get(name, 0.0) + scales.subtask_words * value
+        decided[place] = Decision(found, subtasks)
     return decided
+
+
+def _negated_spans(said: Said) -> list[tuple[int, int]]:
+    tokens = said.tokens
+    return [span for span, off in zip(zip(tokens.starts, tokens.ends, strict=True), said.negated, strict=True) if off]
 
 
 def _weigh(knowledge: Knowledge, pieces: Sequence[Evidence]) -> Posterior:

@@ -48,6 +48,22 @@ class Impression(NamedTuple):
     stretches: tuple[Stretch, ...]
     neighbours: tuple[Neighbour, ...]  # nearest first
 
+    def added(self, category: str, start: int, end: int) -> float:
+        """What the tokens that begin between two offsets add to a category's logit."""
+        return sum(part.adds[category] for part in self.stretches if start <= part.start < end)
+
+    def without(self, spans: Sequence[tuple[int, int]]) -> "Impression":
+        """The impression less what the tokens add that begin in one of the spans."""
+        left = dict(self.logits)
+        kept = []
+        for part in self.stretches:
+            if any(start <= part.start < end for start, end in spans):
+                for category, adds in part.adds.items():
+                    left[category] -= adds
+            else:
+                kept.append(part)
+        return self._replace(logits=left, stretches=tuple(kept))
+
 
 class Encoder:
     """A loaded encoder file. Threads may share one."""

@@ -167,7 +167,7 @@ def build(
     subtask = None
     if category is not None:
         default = knowledge.categories[category].default_subtask
-        subtask = choose_subtask(posterior.evidence, category, default, logits=decision.subtask_logits)
+        subtask = choose_subtask(posterior.evidence, category, default, log_odds=decision.subtasks)
     card = _card(knowledge, reading, category, subtask, target)
     reframes, gates, pipeline = _advice(knowledge, reading, category, subtask)
     return Framing(

@@ -1,75 +1,88 @@
-"""Impression -> evidence: what the encoder makes of a text, told clause by clause, and the cases that read like it.
+"""What words and encoder make of a text -> evidence, told clause by clause, and the cases that read like it.
 
-A category's logit is a mean over the tokens (encoder.py), so what a clause adds to it is known exactly: it is what the
-category would lose were the clause's words left out of the mean. The strongest clauses of the likeliest categories are
-told one by one; the rest of each logit is one piece of its own, so that the evidence still adds up.
+Both are sums over the words of the text (wording.py, encoder.py), so what a clause adds to a category is known exactly:
+it is what the category would lose were the clause's words left out. The strongest clauses of the likeliest categories
+are told one by one; the rest of each sum is one piece of its own, so that the evidence still adds up.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from advisor.evidence import Evidence
 from taxonomy.knowledge import Knowledge
-from taxonomy.tokens import Tokens, tokenize
+from taxonomy.tokens import Tokens
 
 if TYPE_CHECKING:
-    from advisor.encoder import Impression, Neighbour
+    from advisor.encoder import Neighbour
     from taxonomy.schema import Strength
 
-CATEGORIES_SPLIT = 3  # likeliest categories whose logit is told by clauses
+CATEGORIES_SPLIT = 3  # likeliest categories whose log-odds are told by clauses
 CLAUSES_TOLD = 3  # for a category
 LEAST_TOLD = 0.1  # log-odds that a clause must add to be told
 SHORTEST_CLAUSE = 3  # words; a shorter one is told with its neighbour
 LONGEST_QUOTE = 160  # characters of a worked case
 NEAR = 0.05  # cosine by which a neighbour may be farther than the nearest and weigh 1/e of it
 WHOLE, CLAUSE, CASE = "reads-as-a-whole", "reads-like", "nearest-case"  # what stands for a rule's id
-REFERENCE = "Sentence encoder fine-tuned on the worked cases of the knowledge base; see advisor/ENCODER_CARD.md"
+WORDS = "Weights of single words, fitted to the worked cases of the knowledge base; see advisor/wording.py"
+ENCODER = "Sentence encoder fine-tuned on the worked cases of the knowledge base; see advisor/ENCODER_CARD.md"
 
 
-def from_impression(
-    knowledge: Knowledge, text: str, impression: "Impression", *, encoder: float, neighbours: float
+class Leaning(Protocol):
+    """What one source makes of a text: log-odds of the categories, and how much of them stands between two offsets."""
+
+    @property
+    def logits(self) -> Mapping[str, float]: ...  # noqa: D102 - a field
+
+    def added(self, category: str, start: int, end: int) -> float: ...  # noqa: D102 - said above
+
+
+def from_leanings(
+    knowledge: Knowledge, text: str, tokens: Tokens, leanings: Sequence[tuple[float, Leaning]], reference: str
 ) -> list[Evidence]:
-    """The evidence of an impression; what it adds to a category is its logit times `encoder`, and its share among the
-    nearest cases times `neighbours`."""
-    likeliest = sorted(impression.logits, key=lambda name: -impression.logits[name])[:CATEGORIES_SPLIT]
-    spans = clauses(text, tokenize(text))
+    """The evidence of what sources make of a text; each counts with the scale that stands before it.
+
+    Args:
+        knowledge: gives the categories their titles.
+        text: the description.
+        tokens: its words.
+        leanings: (scale, what a source says).
+        reference: what the evidence rests on.
+    """
+    names = {name: None for _, leaning in leanings for name in leaning.logits}
+    log_odds = {name: sum(scale * leaning.logits.get(name, 0.0) for scale, leaning in leanings) for name in names}
+    likeliest = sorted(log_odds, key=lambda name: -log_odds[name])[:CATEGORIES_SPLIT]
+    spans = clauses(tokens) if log_odds else []
     found: list[Evidence] = []
-    for category, logit in impression.logits.items():
-        left = logit * encoder
+    for category, left in log_odds.items():
         title = knowledge.categories[category].title
-        if category in likeliest:
-            adds = [encoder * _added(impression, category, start, end) for start, end in spans]
-            told = sorted(range(len(spans)), key=lambda place: -abs(adds[place]))[:CLAUSES_TOLD]
-            for place in told if len(spans) > 1 else ():
+        if category in likeliest and len(spans) > 1:
+            adds = [sum(scale * one.added(category, *span) for scale, one in leanings) for span in spans]
+            for place in sorted(range(len(spans)), key=lambda place: -abs(adds[place]))[:CLAUSES_TOLD]:
                 if abs(adds[place]) >= LEAST_TOLD:
-                    found.append(_clause(category, title, text, spans[place], adds[place]))
+                    found.append(_clause(category, title, text, spans[place], adds[place], reference))
                     left -= adds[place]
         verb = "reads like" if left > 0 else "does not read like"
         because = f"Taken as a whole, the description {verb} {title}."
-        found.append(Evidence("text", category, None, _word(left), left, "", None, None, WHOLE, because, REFERENCE))
-    found += _cases(knowledge, impression.neighbours, neighbours)
+        found.append(Evidence("text", category, None, _word(left), left, "", None, None, WHOLE, because, reference))
     return found
 
 
-def _added(impression: "Impression", category: str, start: int, end: int) -> float:
-    return sum(part.adds[category] for part in impression.stretches if start <= part.start < end)
-
-
-def _clause(category: str, title: str, text: str, span: tuple[int, int], added: float) -> Evidence:
+def _clause(category: str, title: str, text: str, span: tuple[int, int], added: float, reference: str) -> Evidence:
     start, end = span
     quote = text[start:end]
     verb = "makes the description read like" if added > 0 else "speaks against"
     because = f"“{quote}” {verb} {title}."
-    return Evidence("text", category, None, _word(added), added, quote, start, end, CLAUSE, because, REFERENCE)
+    return Evidence("text", category, None, _word(added), added, quote, start, end, CLAUSE, because, reference)
 
 
-def _cases(knowledge: Knowledge, near: Sequence["Neighbour"], scale: float) -> Iterator[Evidence]:
+def from_neighbours(knowledge: Knowledge, near: Sequence["Neighbour"], scale: float) -> Iterator[Evidence]:
+    """The evidence of the nearest cases, which share one weight, `scale`."""
     for case, share in zip(near, shares([case.similarity for case in near]), strict=True):
         quote = case.text if len(case.text) <= LONGEST_QUOTE else case.text[: LONGEST_QUOTE - 1] + "…"
         title = knowledge.categories[case.category].title
         because = f"It reads like this worked case of {title}: “{quote}”"
         weight = scale * share
-        yield Evidence("case", case.category, None, _word(weight), weight, quote, None, None, CASE, because, REFERENCE)
+        yield Evidence("case", case.category, None, _word(weight), weight, quote, None, None, CASE, because, ENCODER)
 
 
 def shares(similarities: Sequence[float]) -> list[float]:
@@ -89,11 +102,12 @@ def _word(weight: float) -> "Strength":
     return "strong" if weight >= 2 else "medium" if weight >= 1 else "weak" if weight >= 0 else "against"
 
 
-def clauses(text: str, tokens: Tokens) -> list[tuple[int, int]]:
+def clauses(tokens: Tokens) -> list[tuple[int, int]]:
     """Where the clauses of a text stand, as (start, end); together they hold all its words.
 
+    >>> from taxonomy.tokens import tokenize
     >>> text = "We have photos, no labels. Which ones look alike?"
-    >>> [text[start:end] for start, end in clauses(text, tokenize(text))]
+    >>> [text[start:end] for start, end in clauses(tokenize(text))]
     ['We have photos, no labels', 'Which ones look alike']
     """
     spans: list[list[int]] = []  # start, end, words, sentence, by clause

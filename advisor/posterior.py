@@ -4,15 +4,15 @@ Each piece of evidence adds to the log-odds of its category (Good, 1950, Probabi
 weight of a rule is fitted to the worked cases, with its word as the prior (`python -m advisor.train`), so that rules
 that say the same thing twice share their weight. An answer of the user and a fact of the table have only their word.
 
-Two ways of reckoning. Rules alone, where they are sure: above `Reckoning.sure` they were right in at least 98 of 100
-worked cases, each judged by weights that had not seen its batch. Otherwise the encoder's impression is added, with
-scales for the three sources that were fitted on held-out batches. What an answer counts was set by hand: a strong one
+Two ways of reckoning. Rules and single words alone, where they are sure: above `Reckoning.sure` they were right in at
+least 98 of 100 worked cases, each judged by weights that had not seen its batch. Otherwise the encoder's impression is
+added. The scales of all sources were fitted on held-out batches. What an answer counts was set by hand: a strong one
 outweighs everything that phrases usually add up to.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from advisor.evidence import Evidence, Source
 from taxonomy.knowledge import Knowledge
@@ -29,15 +29,24 @@ WORDS: dict[Source, dict[Strength, float]] = {  # a user who answers says more t
 DEFAULT_SUBTASK = 0.25  # log-odds that a category's default sub-task has before anything is said
 
 
-class Reckoning(NamedTuple):
-    """Numbers fitted to the worked cases; scales multiply log-odds."""
+class Scales(NamedTuple):
+    """What the log-odds of each source are multiplied by before they are added up; 0 where it is not asked."""
 
-    rules_alone: float = 1.0  # scale of the rules where they decide alone
+    rules: float = 1.0
+    words: float = 0.0
+    encoder: float = 0.0
+    neighbours: float = 0.0  # log-odds that all nearest cases together give
+    subtask_rules: float = 1.0  # the same among the sub-tasks of a category
+    subtask_words: float = 0.0
+    subtask_encoder: float = 0.0
+
+
+class Reckoning(NamedTuple):
+    """Numbers fitted to the worked cases."""
+
+    alone: Scales = Scales()  # where rules and words decide without the encoder
     sure: float = 1.0  # probability from which they do; 1 is never
-    rules: float = 1.0  # scale of the rules beside the encoder
-    encoder: float = 1.0  # of its logits
-    neighbours: float = 1.0  # log-odds that all nearest cases together give
-    subtask_rules: float = 1.0  # scale of the rules beside the encoder, among the sub-tasks of a category
+    together: Scales = Scales(encoder=1.0, neighbours=1.0, subtask_encoder=1.0)
     least: float = 0.3  # probability below which nothing is decided
     least_margin: float = 0.02  # by which the first must lead the second
 
@@ -56,7 +65,17 @@ class Posterior(NamedTuple):
 
 def reckoning(knowledge: Knowledge) -> Reckoning:
     """The numbers that were fitted together with the weights of the rules."""
-    return Reckoning(**knowledge.weights.get(RECKONING, {}))
+    return told(knowledge.weights.get(RECKONING, {}))
+
+
+def told(numbers: Mapping[str, Any]) -> Reckoning:
+    """The numbers as weights.json holds them.
+
+    >>> told({"sure": 0.99, "alone": {"rules": 0.5}}).alone.rules
+    0.5
+    """
+    scales = {name: Scales(**numbers[name]) for name in ("alone", "together") if name in numbers}
+    return Reckoning(**{**numbers, **scales})
 
 
 def scaled(evidence: Iterable[Evidence], scale: float, *, subtasks: float | None = None) -> list[Evidence]:
@@ -112,18 +131,18 @@ def softmax(log_odds: Mapping[str, float]) -> dict[str, float]:
 
 
 def choose_subtask(
-    evidence: Iterable[Evidence], category: str, default: str, *, logits: Mapping[str, float] | None = None
+    evidence: Iterable[Evidence], category: str, default: str, *, log_odds: Mapping[str, float] | None = None
 ) -> str:
     """The sub-task of `category` for which most has been said; its default when nothing has.
 
     Args:
-        logits: what the encoder says of each "category/subtask", where it was asked.
+        log_odds: what words and encoder say of each "category/subtask".
 
     >>> choose_subtask([], "regression", "tabular")
     'tabular'
     """
     scores = {default: DEFAULT_SUBTASK}
-    for name, value in (logits or {}).items():
+    for name, value in (log_odds or {}).items():
         owner, _, subtask = name.partition("/")
         if owner == category:
             scores[subtask] = scores.get(subtask, 0.0) + value

@@ -45,6 +45,13 @@ def filed(form: str) -> tuple[bytes, int]:
     return key, int.from_bytes(key, "big") % BUCKETS
 
 
+class Finds(NamedTuple):
+    """The phrases of a text, and for each of its words whether a negator reaches it."""
+
+    matches: list[Match]
+    negated: list[bool]
+
+
 class Matcher:
     """All phrases of a compiled index, found together. Threads may share one.
 
@@ -53,7 +60,7 @@ class Matcher:
     >>> matcher = Matcher(compile_phrases({"asks-how-many": ["how many <unit>"]}))
     >>> text = "Tell me how many bikes will go."
     >>> tokens = tokenize(text)
-    >>> (match,) = matcher.find(matcher.walk(tokens))
+    >>> (match,) = matcher.find(matcher.walk(tokens)).matches
     >>> match.owner, match.first, match.last, matcher.captures(text, tokens, match)
     ('asks-how-many', 2, 4, {'unit': 'bikes'})
     """
@@ -158,7 +165,7 @@ class Matcher:
                     open_.heads.setdefault(after, []).append(match)
         return joined
 
-    def find(self, walk: Walk) -> list[Match]:
+    def find(self, walk: Walk) -> Finds:
         """Every phrase of a text, in the order of its words; at most three matches for an owner and sign.
 
         Phrases of conditions are not among them: they count only where somebody asks (`Walk.holds`).
@@ -175,7 +182,7 @@ class Matcher:
                 if kept[sign] <= MATCHES_KEPT:
                     found.append(Match(first, last, owner, sign, parts))
         found.sort()
-        return found
+        return Finds(found, negated)
 
     def captures(self, text: str, tokens: Tokens, match: Match) -> dict[str, str]:
         """What the `<name>`s of a match caught."""

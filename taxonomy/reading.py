@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from taxonomy.knowledge import PITFALL, UNLESS, WHEN, Knowledge
 from taxonomy.schema import Rule
-from taxonomy.tokens import tokenize
+from taxonomy.tokens import Tokens, tokenize
 
 
 class Fired(NamedTuple):
@@ -23,6 +23,8 @@ class Reading(NamedTuple):
     fired: tuple[Fired, ...]  # each rule once, in the order of the text
     pitfalls: dict[str, str]  # pitfall id -> the user's words that hint at it
     advice: dict[str, str]  # "reframe:", "gate:" or "pipeline:" and an id -> the user's words that call for it
+    tokens: Tokens
+    negated: list[bool]  # for each word
 
 
 def read_text(knowledge: Knowledge, text: str) -> Reading:
@@ -39,7 +41,8 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
     fired: dict[str, Fired] = {}
     pitfalls: dict[str, str] = {}
     advice: dict[str, str] = {}
-    for match in matcher.find(walk):
+    matches, reached = matcher.find(walk)
+    for match in matches:
         first, last, owner, negated, _ = match
         if owner.startswith(WHEN):
             name = owner.removeprefix(WHEN)
@@ -54,4 +57,4 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
             pitfalls.setdefault(owner.removeprefix(PITFALL), text[tokens.starts[first] : tokens.ends[last]])
         elif not negated and not walk.holds(UNLESS + owner, first):
             advice.setdefault(owner, text[tokens.starts[first] : tokens.ends[last]])
-    return Reading(tuple(fired.values()), pitfalls, advice)
+    return Reading(tuple(fired.values()), pitfalls, advice, tokens, reached)

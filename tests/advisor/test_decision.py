@@ -6,7 +6,7 @@ from advisor import decision, encoder, posterior
 from advisor.decision import Said, decide
 from advisor.encoder import Impression
 from advisor.evidence import Evidence
-from advisor.posterior import Reckoning
+from advisor.posterior import Reckoning, Scales
 from taxonomy.knowledge import load
 
 NAMES = list(load().categories)
@@ -40,7 +40,7 @@ def rule(category: str, weight: float) -> Evidence:
 def test_sure_rules_need_no_encoder(reader):
     (found,) = decide(load(), [Said("sure", [rule("regression", 9.0)])])
     assert found.posterior.category == "regression"
-    assert found.subtask_logits is None
+    assert found.subtasks == {}
     assert reader.asked == []
 
 
@@ -49,12 +49,12 @@ def test_unsure_texts_are_read_together(reader):
     found = decide(load(), said)
     assert reader.asked == [["a", "b"]]
     assert [one.posterior.category for one in found] == ["ranking", "tagging", "ranking"]
-    assert found[0].subtask_logits == {"ranking/x": 2.0}
-    assert found[1].subtask_logits is None
+    assert found[0].subtasks == {"ranking/x": 2.0}
+    assert found[1].subtasks == {}
 
 
 def test_rules_still_count_beside_the_encoder(reader, monkeypatch):
-    monkeypatch.setattr(posterior, "reckoning", lambda knowledge: Reckoning(sure=1.0, rules=1.0, encoder=0.5))
+    monkeypatch.setattr(posterior, "reckoning", lambda knowledge: Reckoning(sure=1.0, together=Scales(encoder=0.5)))
     (found,) = decide(load(), [Said("a", [rule("regression", 5.0)])])
     assert found.posterior.category == "regression"
     assert found.posterior.probabilities["ranking"] > found.posterior.probabilities["tagging"]

@@ -3,17 +3,28 @@
 import pytest
 
 from advisor.encoder import Impression, Neighbour, Stretch
-from advisor.impression import CASE, CLAUSE, CLAUSES_TOLD, WHOLE, clauses, from_impression, shares
+from advisor.impression import (
+    CASE,
+    CLAUSE,
+    CLAUSES_TOLD,
+    ENCODER,
+    WHOLE,
+    clauses,
+    from_leanings,
+    from_neighbours,
+    shares,
+)
 from taxonomy.knowledge import load
 from taxonomy.tokens import tokenize
 
 TEXT = "We have photos, nobody has sorted them. Which ones look alike? Put them into piles, please."
+TOKENS = tokenize(TEXT)
 NAMES = list(load().categories)
 
 
 def impression() -> Impression:
     """Each clause speaks for another category, the third most for the first."""
-    spans = clauses(TEXT, tokenize(TEXT))
+    spans = clauses(TOKENS)
     stretches = []
     for number, (start, end) in enumerate(spans):
         adds = {name: 0.3 * ((place + number) % 3) - 0.3 for place, name in enumerate(NAMES)}
@@ -24,8 +35,10 @@ def impression() -> Impression:
     return Impression(logits, constant, {}, tuple(stretches), near)
 
 
-def evidence(**scales: float):
-    return from_impression(load(), TEXT, impression(), **{"encoder": 2.0, "neighbours": 1.5} | scales)
+def evidence():
+    seen = impression()
+    told = from_leanings(load(), TEXT, TOKENS, [(2.0, seen)], ENCODER)
+    return [*told, *from_neighbours(load(), seen.neighbours, 1.5)]
 
 
 def test_the_pieces_of_each_category_add_up_to_its_logit():
@@ -45,7 +58,7 @@ def test_clauses_are_quoted_where_they_stand():
 
 def test_a_clause_weighs_what_its_words_add():
     (piece,) = [p for p in evidence() if p.rule == CLAUSE and p.category == NAMES[0] and "look alike" in p.quote]
-    place = clauses(TEXT, tokenize(TEXT)).index((piece.start, piece.end))
+    place = clauses(TOKENS).index((piece.start, piece.end))
     assert piece.weight == pytest.approx(2 * impression().stretches[place].adds[NAMES[0]])
 
 
@@ -73,7 +86,7 @@ def test_shares_sum_to_one():
 @pytest.mark.parametrize("text", ["Hm.", "one, two, three", TEXT, "a, b, c, d e f g", "?", "No. No. Who comes back?"])
 def test_clauses_hold_all_words_once_and_in_order(text):
     tokens = tokenize(text)
-    spans = clauses(text, tokens)
+    spans = clauses(tokens)
     for start, end in zip(tokens.starts, tokens.ends, strict=True):
         assert sum(a <= start and end <= b for a, b in spans) == 1
     assert spans == sorted(spans)

@@ -74,8 +74,8 @@ def test_scales_multiply_and_sub_tasks_have_their_own():
 
 def test_the_encoder_and_the_rules_choose_the_sub_task_together():
     pieces = [piece("a", "strong", subtask="x")._replace(weight=1.0)]
-    assert choose_subtask(pieces, "a", "y", logits={"a/x": 0.0, "a/z": 0.5, "b/w": 9.0}) == "x"
-    assert choose_subtask(pieces, "a", "y", logits={"a/x": 0.0, "a/z": 1.5}) == "z"
+    assert choose_subtask(pieces, "a", "y", log_odds={"a/x": 0.0, "a/z": 0.5, "b/w": 9.0}) == "x"
+    assert choose_subtask(pieces, "a", "y", log_odds={"a/x": 0.0, "a/z": 1.5}) == "z"
 
 
 def test_the_order_of_the_evidence_does_not_matter():

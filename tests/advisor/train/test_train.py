@@ -1,13 +1,18 @@
 """Fitting: weights stay near their words, batches are held out whole, limits keep their promises."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy import sparse
 
-from advisor.posterior import LOG_ODDS, Reckoning
-from advisor.train import card, cases, reckoning, rules
+from advisor.posterior import LOG_ODDS, Reckoning, Scales, told
+from advisor.train import card, cases, reckoning, rules, wording
+from advisor.train.__main__ import plainly
 from advisor.train.cases import Item
+from advisor.wording import Wording
 from taxonomy.knowledge import load
+from taxonomy.tokens import Tokens, tokenize
 
 NAMES = list(load().categories)
 
@@ -74,21 +79,26 @@ def table(count: int, right: float) -> reckoning.Table:
     wanted[:, 0] = 1
     said = np.where(draw.random(count) < right, 0, 1)
     logits = np.eye(9)[said] * 4
+    none, subtasks = np.zeros((count, 9)), np.zeros((count, 2))
     return reckoning.Table(
-        logits, logits * 2, np.eye(9)[said], wanted, np.zeros((count, 2)), np.eye(2)[said], np.zeros(count, int)
+        logits, none, logits * 2, np.eye(9)[said], wanted, subtasks, subtasks, np.eye(2)[said], np.zeros(count, int)
     )
+
+
+def cross(made: reckoning.Table) -> reckoning.Cross:
+    return reckoning.Cross(made.rules, made.words, made.wanted)
 
 
 def test_rules_that_err_too_often_never_decide_alone():
     for share, alone in ((0.9, False), (1.0, True)):
         made = table(400, share)
-        numbers = reckoning.fit(made, ["a/x", "b/y"], (made.rules, made.wanted))
+        numbers = reckoning.fit(made, ["a/x", "b/y"], cross(made))
         assert (numbers.sure < 1) == alone
 
 
 def test_scales_make_probabilities_honest():
     made = table(1000, 0.8)
-    numbers = reckoning.fit(made, ["a/x", "a/y"], (made.rules, made.wanted))
+    numbers = reckoning.fit(made, ["a/x", "a/y"], cross(made))
     items = [Item("t", "a", "a/x", (), "d")] * 1000
     found = reckoning.figures(made, numbers, items, ["a/x", "a/y"])
     assert found["accuracy"][1] == pytest.approx(0.8, abs=0.05)
@@ -117,4 +127,36 @@ def test_the_card_tells_where_it_all_comes_from(tmp_path):
 
 
 def test_reckoning_can_be_written_and_read_back():
-    assert Reckoning(**Reckoning(sure=0.99)._asdict()).sure == 0.99
+    numbers = Reckoning(sure=0.99, alone=Scales(rules=0.5, words=0.25))
+    assert told(json.loads(json.dumps(plainly(numbers)))) == numbers
+
+
+def test_single_words_are_learned_and_read_back_as_they_were_judged(tmp_path):
+    texts = [
+        ("How many litres by friday?", "regression", "count"),
+        ("Sort the letters into trays", "classification", "text"),
+    ]
+    items = [item(text, category, subtask) for text, category, subtask in texts for _ in range(5)]
+    fitted = wording.fit(items, NAMES, ["regression/count", "regression/tabular", "classification/text"])
+    wording.write(fitted, tmp_path / "wording.json")
+    read = Wording(json.loads((tmp_path / "wording.json").read_text()))
+    for number in (0, 5):
+        words = read.read(*heard(items[number].text))
+        judged = wording.logits(fitted, items)[number]
+        assert [words.logits[name] for name in NAMES] == pytest.approx(judged[: len(NAMES)])
+        assert max(words.logits, key=words.logits.get) == items[number].category
+    assert read.read(*heard("zzz")).logits == dict.fromkeys(NAMES, 0.0)
+
+
+def heard(text: str) -> tuple[Tokens, list[bool]]:
+    tokens = tokenize(text)
+    return tokens, [False] * len(tokens.words)
+
+
+def test_words_are_cross_fitted_without_the_own_batch():
+    texts = [("How many loaves?", "regression", "count", "a"), ("How many loaves?", "no_ml", "sql", "b")]
+    items = [item(text, category, subtask, batch=batch) for text, category, subtask, batch in texts for _ in range(30)]
+    others = [item("Which first?", "ranking", "search", batch="c")] * 9
+    logits = wording.cross_fitted([*items, *others], NAMES)
+    assert NAMES[logits[0].argmax()] == "no_ml"
+    assert NAMES[logits[59].argmax()] == "regression"
