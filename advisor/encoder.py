@@ -120,17 +120,17 @@ class Encoder:
         parts -= parts.mean(axis=1, keepdims=True)
         logits = category.astype(float)
         logits -= logits.mean()
-        stretches = tuple(
-            Stretch(start, end, dict(zip(self._categories, map(float, row), strict=True)))
-            for (start, end), row in zip(offsets, parts, strict=True)
-            if end > start
-        )
-        said = sum((row for (start, end), row in zip(offsets, parts, strict=True) if end > start), 0 * logits)
-        nearest = similarity.argsort()[::-1][:NEIGHBOURS]
+        seen = [place for place, (start, end) in enumerate(offsets) if end > start]
+        names, rows = self._categories, parts.tolist()
+        stretches = tuple(Stretch(*offsets[place], dict(zip(names, rows[place], strict=True))) for place in seen)
+        said = parts[seen].sum(axis=0)
+        few = min(NEIGHBOURS, len(similarity))
+        nearest = similarity.argpartition(-few)[-few:]
+        nearest = nearest[similarity[nearest].argsort()[::-1]]
         return Impression(
-            dict(zip(self._categories, map(float, logits), strict=True)),
-            dict(zip(self._categories, map(float, logits - said), strict=True)),
-            dict(zip(self._subtasks, map(float, subtask), strict=True)),
+            dict(zip(names, logits.tolist(), strict=True)),
+            dict(zip(names, (logits - said).tolist(), strict=True)),
+            dict(zip(self._subtasks, subtask.tolist(), strict=True)),
             stretches,
             tuple(
                 Neighbour(case["text"], case["category"], case["subtask"], float(similarity[place]))

@@ -83,8 +83,8 @@ def scaled(evidence: Iterable[Evidence], scale: float, *, subtasks: float | None
     found = []
     for piece in evidence:
         weight = piece.weight or WORDS[piece.source][piece.strength]
-        factor = scale if piece.subtask is None or subtasks is None else subtasks
-        found.append(piece._replace(weight=weight * factor))
+        weight *= scale if piece.subtask is None or subtasks is None else subtasks
+        found.append(piece if weight == piece.weight else piece.weighing(weight))
     return found
 
 

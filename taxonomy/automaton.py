@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from taxonomy.inflection import forms
-from taxonomy.matching import BUCKETS, CONDITION, NUMBER, filed
+from taxonomy.matching import BUCKETS, NUMBER, filed
 from taxonomy.packing import pack
 from taxonomy.phrases import Lexicon, Part, Segment, nullable, parse, rows
 from taxonomy.tokens import normalise
@@ -149,21 +149,13 @@ class _Compiler:
     def tables(self) -> dict[str, Any]:
         """What has been entered, packed: a program that frames one text should not have to unpack it all."""
         nodes = _Nodes(self.positions, *self.starts)
-        reach = self.reach()
-        eager = {state for state, owned in reach.items() if not all(owner.startswith(CONDITION) for owner in owned)}
-        gaps_first = sorted(
-            range(len(self.accept)), key=lambda state: (state > 0, state not in self.open, state not in eager)
-        )
+        gaps_first = sorted(range(len(self.accept)), key=lambda state: (state > 0, state not in self.open))
         states = {state: place for place, state in enumerate(gaps_first)}
         steps = [
             [n for (before, width), behind in row.items() for n in (segment, states[before], width, states[behind])]
             for segment, row in enumerate(self.steps)
         ]
         owners = {owner: place for place, owner in enumerate(dict.fromkeys(o for row in self.accept for o in row))}
-        conditions: dict[str, set[int]] = {owner: set() for owner in owners if owner.startswith(CONDITION)}
-        for state in self.open:
-            for owner in reach[state] & conditions.keys():
-                conditions[owner].add(state)
         named = {}
         for segment, first in self.named.items():
             roots = nodes.at_start if first[0] in self.starts[True] else nodes.anywhere
@@ -179,23 +171,9 @@ class _Compiler:
             "ends": pack([n for segment in row for n in steps[segment]] for row in nodes.ends()),
             "named": named,
             "gaps": len(self.open),
-            "eager": len(self.open & eager),
-            "conditions": {owner: number for number, owner in enumerate(conditions)},
-            "gaps_of": pack([states[state] for state in sorted(conditions[owner])] for owner in conditions),
             "accept": pack([owners[owner] for owner in self.accept[state]] for state in gaps_first),
             "owners": list(owners),
         }
-
-    def reach(self) -> dict[int, set[str]]:
-        """For each state the owners of the phrases that go through it or end there."""
-        behind: dict[int, set[int]] = {}
-        for row in self.steps:
-            for (before, _), after in row.items():
-                behind.setdefault(before, set()).add(after)
-        found: dict[int, set[str]] = {}
-        for state in reversed(range(len(self.accept))):  # a state is entered after the one before it
-            found[state] = set(self.accept[state]).union(*(found[after] for after in behind.get(state, ())))
-        return found
 
     def words(self, choices: Mapping[_Choice, int]) -> dict[str, str]:
         """Every form of every word, and the choices that it can stand for; forms that stand for the same are a kind."""

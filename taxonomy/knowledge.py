@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from taxonomy.advice import Advice, Crosswalk, Gate, Landmark, Pipeline, Reframe
     from taxonomy.sources import Sources
 
-SCHEMA = 4
+SCHEMA = 5
 FOLDER = os.path.dirname(os.path.abspath(__file__))  # os.path: pathlib costs a cold start 4 ms
 INDEX = os.path.join(FOLDER, "index.json")
 

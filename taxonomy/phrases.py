@@ -26,8 +26,9 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Literal, NamedTuple
 
-from taxonomy.matching import NUMBER, WIDEST_GAP
+from taxonomy.matching import NUMBER
 from taxonomy.tokens import tokenize
+from taxonomy.walking import WIDEST_GAP
 
 GAPS = {"*": 3, "**": WIDEST_GAP}  # words, at most
 MOST_ROWS = 400  # orders of segments and gaps that one phrase may stand for

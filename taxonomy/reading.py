@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from taxonomy.knowledge import ADVICE, PITFALL, UNLESS, WHEN, Knowledge
+from taxonomy.knowledge import PITFALL, UNLESS, WHEN, Knowledge
 from taxonomy.schema import Rule
 from taxonomy.tokens import Tokens, tokenize
 
@@ -36,27 +36,25 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
     True
     """
     tokens = tokenize(text)
-    walk = knowledge.matcher.walk(tokens)
-    matches, negated = knowledge.matcher.find(text, walk)
-    conditions = {UNLESS + match.owner.removeprefix(WHEN) for match in matches if match.owner.startswith(WHEN)}
-    switched_off = knowledge.matcher.holding(walk, conditions)
+    matcher = knowledge.matcher
+    walk = matcher.walk(tokens)
     fired: dict[str, Fired] = {}
     pitfalls: dict[str, str] = {}
     advice: dict[str, str] = {}
+    matches, reached = matcher.find(walk)
     for match in matches:
-        start, end = tokens.starts[match.first], tokens.ends[match.last]
-        if match.owner.startswith(WHEN):
-            rule = knowledge.rules[match.owner.removeprefix(WHEN)]
-            counts = rule.scope == "any" or match.negated == (rule.scope == "negated")
-            off = (UNLESS + rule.id, tokens.sentences[match.first]) in switched_off
-            if counts and not off and rule.id not in fired:
-                fired[rule.id] = Fired(rule, text[start:end], start, end, match.captures)
-        elif match.owner.startswith(PITFALL):
-            pitfalls.setdefault(match.owner.removeprefix(PITFALL), text[start:end])
-        elif (
-            match.owner.startswith(ADVICE)
-            and not match.negated
-            and (match.owner, tokens.sentences[match.first]) not in switched_off
-        ):
-            advice.setdefault(match.owner, text[start:end])
-    return Reading(tuple(fired.values()), pitfalls, advice, tokens, negated)
+        first, last, owner, negated, _ = match
+        if owner.startswith(WHEN):
+            name = owner.removeprefix(WHEN)
+            if name in fired:
+                continue
+            rule = knowledge.rules[name]
+            counts = rule.scope == "any" or negated == (rule.scope == "negated")
+            if counts and not walk.holds(UNLESS + name, first):
+                start, end = tokens.starts[first], tokens.ends[last]
+                fired[name] = Fired(rule, text[start:end], start, end, matcher.captures(text, tokens, match))
+        elif owner.startswith(PITFALL):
+            pitfalls.setdefault(owner.removeprefix(PITFALL), text[tokens.starts[first] : tokens.ends[last]])
+        elif not negated and not walk.holds(UNLESS + owner, first):
+            advice.setdefault(owner, text[tokens.starts[first] : tokens.ends[last]])
+    return Reading(tuple(fired.values()), pitfalls, advice, tokens, reached)
