@@ -15,19 +15,23 @@ from taxonomy.knowledge import Knowledge
 from taxonomy.reading import Reading
 from taxonomy.tokens import Tokens
 
+Span = tuple[int, int]  # offsets in the text, end exclusive
+
 
 class Said(NamedTuple):
     """What is known of one description before anything is weighed.
 
     `evidence` is what the rules found; `others` is what the user answered and what the table shows, which count in
-    full either way.
+    full either way. The encoder is given the text without its `courtesies`, and what it makes of `negated` words is
+    taken out again; the words that speak for themselves are neither.
     """
 
     text: str
     evidence: Sequence[Evidence]
     others: Sequence[Evidence] = ()
     tokens: Tokens = Tokens([], [], [], [], [])
-    negated: Sequence[bool] = ()  # for each token
+    negated: Sequence[Span] = ()
+    courtesies: Sequence[Span] = ()
     words: Words = SILENT
 
 
@@ -40,8 +44,30 @@ class Decision(NamedTuple):
 
 def hear(knowledge: Knowledge, text: str, reading: Reading, others: Sequence[Evidence] = ()) -> Said:
     """What rules and words say of a text that has been read."""
-    words = wording.load().read(reading.tokens, reading.negated)
-    return Said(text, from_reading(knowledge, reading), others, reading.tokens, reading.negated, words)
+    tokens, negated, courteous = reading.tokens, reading.negated, reading.courteous
+    unheard = [either or other for either, other in zip(negated, courteous, strict=True)] if any(courteous) else negated
+    words = wording.load().read(tokens, unheard)
+    evidence = from_reading(knowledge, reading)
+    return Said(text, evidence, others, tokens, _spans(tokens, negated), _spans(tokens, courteous), words)
+
+
+def _spans(tokens: Tokens, chosen: Sequence[bool]) -> list[Span]:
+    if not any(chosen):
+        return []
+    places = zip(tokens.starts, tokens.ends, chosen, strict=True)
+    return [(start, end) for start, end, wanted in places if wanted]
+
+
+def heard(said: Said) -> str:
+    """The text with blanks for its courtesies, so that every offset stays; as it is where nothing else is in it.
+
+    >>> heard(Said("Hi. Who pays? Thanks.", [], courtesies=[(0, 2), (14, 20)]))
+    '  . Who pays?       .'
+    """
+    text = said.text
+    for start, end in said.courtesies:
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text if any(map(str.isalnum, text)) else said.text
 
 
 def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True) -> list[Decision]:
@@ -86,10 +112,10 @@ def with_encoder(knowledge: Knowledge, said: Sequence[Said], decisions: Sequence
         return decided
 
     scales = posterior.reckoning(knowledge).together
-    seen = reader.read([said[place].text for place in unsure])
+    seen = reader.read([heard(said[place]) for place in unsure])
     for place, whole in zip(unsure, seen, strict=True):
         one = said[place]
-        read = whole.without(_negated_spans(one)) if any(one.negated) else whole
+        read = whole.without(one.negated) if one.negated else whole
         rules = posterior.scaled(one.evidence, scales.rules, subtasks=scales.subtask_rules)
         leanings: list[tuple[float, impression.Leaning]] = [(scales.words, one.words), (scales.encoder, read)]
         leaning = impression.from_leanings(knowledge, one.text, one.tokens, leanings, impression.ENCODER)
@@ -100,11 +126,6 @@ def with_encoder(knowledge: Knowledge, said: Sequence[Said], decisions: Sequence
             subtasks[name] = subtasks.get(name, 0.0) + scales.subtask_words * value
         decided[place] = Decision(found, subtasks)
     return decided
-
-
-def _negated_spans(said: Said) -> list[tuple[int, int]]:
-    tokens = said.tokens
-    return [span for span, off in zip(zip(tokens.starts, tokens.ends, strict=True), said.negated, strict=True) if off]
 
 
 def _weigh(knowledge: Knowledge, pieces: Sequence[Evidence]) -> Posterior:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from taxonomy.matching import CANCELLED_BY, CONDITION, ENDS, NEGATORS, Matcher
+from taxonomy.matching import CANCELLED_BY, CONDITION, COURTESIES, ENDS, NEGATORS, Matcher
 from taxonomy.packing import Layout, lay_out
 from taxonomy.schema import Answer, Category, Fact, Minimum, Pitfall, Question, Rule, Subtask
 
@@ -95,6 +95,7 @@ def compile_index(sources: "Sources") -> dict[str, Any]:
         NEGATORS: sources.negation.negators,
         CANCELLED_BY: sources.negation.cancelled_by,
         ENDS: sources.negation.ends,
+        COURTESIES: sources.negation.courtesies,
         **{WHEN + rule.id: rule.when for rule in rules.values()},
         **{UNLESS + rule.id: rule.unless for rule in rules.values() if rule.unless},
         **{PITFALL + pitfall.id: pitfall.when for pitfall in pitfalls if pitfall.when},

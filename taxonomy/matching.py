@@ -17,6 +17,7 @@ from taxonomy.walking import NEGATION, Found, Open, Part, State, Walk, keep
 
 CONDITION = "unless:"  # owners that are looked for only when somebody asks for them
 NEGATORS, CANCELLED_BY, ENDS = NEGATION + "negators", NEGATION + "cancelled_by", NEGATION + "ends"
+COURTESIES = NEGATION + "courtesies"
 NEGATION_REACH = 7  # words behind the negator, at most
 MATCHES_KEPT = 3  # for one owner and sign; a text that repeats itself says no more than one that does not
 MOST_STATES = 50_000  # remembered; beyond it the memory starts afresh
@@ -46,10 +47,11 @@ def filed(form: str) -> tuple[bytes, int]:
 
 
 class Finds(NamedTuple):
-    """The phrases of a text, and for each of its words whether a negator reaches it."""
+    """The phrases of a text, and for each of its words whether a negator reaches it, and the courtesies among them."""
 
     matches: list[Match]
     negated: list[bool]
+    courteous: set[int]
 
 
 class Matcher:
@@ -182,7 +184,8 @@ class Matcher:
                 if kept[sign] <= MATCHES_KEPT:
                     found.append(Match(first, last, owner, sign, parts))
         found.sort()
-        return Finds(found, negated)
+        courtesies = walk.complete.get(COURTESIES, ())
+        return Finds(found, negated, {word for first, last, _ in courtesies for word in range(first, last + 1)})
 
     def captures(self, text: str, tokens: Tokens, match: Match) -> dict[str, str]:
         """What the `<name>`s of a match caught."""

@@ -6,6 +6,8 @@ from taxonomy.knowledge import PITFALL, UNLESS, WHEN, Knowledge
 from taxonomy.schema import Rule
 from taxonomy.tokens import Tokens, tokenize
 
+MOST_LEFT = 3  # words of a courtesy's sentence beside it: "from all here"
+
 
 class Fired(NamedTuple):
     """A rule that fires, and the words that made it: offsets in Unicode code points, end exclusive."""
@@ -25,6 +27,7 @@ class Reading(NamedTuple):
     advice: dict[str, str]  # "reframe:", "gate:" or "pipeline:" and an id -> the user's words that call for it
     tokens: Tokens
     negated: list[bool]  # for each word
+    courteous: list[bool]  # for each word: it only greets or thanks
 
 
 def read_text(knowledge: Knowledge, text: str) -> Reading:
@@ -41,7 +44,7 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
     fired: dict[str, Fired] = {}
     pitfalls: dict[str, str] = {}
     advice: dict[str, str] = {}
-    matches, reached = matcher.find(walk)
+    matches, reached, courtesies = matcher.find(walk)
     for match in matches:
         first, last, owner, negated, _ = match
         if owner.startswith(WHEN):
@@ -57,4 +60,26 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
             pitfalls.setdefault(owner.removeprefix(PITFALL), text[tokens.starts[first] : tokens.ends[last]])
         elif not negated and not walk.holds(UNLESS + owner, first):
             advice.setdefault(owner, text[tokens.starts[first] : tokens.ends[last]])
-    return Reading(tuple(fired.values()), pitfalls, advice, tokens, reached)
+    courteous = [False] * len(tokens.words)
+    if courtesies:
+        told = {rule for rule in fired if knowledge.rules[rule].points_to}
+        telling = {match.first for match in matches if match.owner.removeprefix(WHEN) in told}
+        courteous = _courteous(tokens, courtesies, telling - courtesies)
+    return Reading(tuple(fired.values()), pitfalls, advice, tokens, reached, courteous)
+
+
+def _courteous(tokens: Tokens, courtesies: set[int], telling: set[int]) -> list[bool]:
+    """For each word whether it belongs to a courtesy, or to a sentence that has one, hardly more, and fires no rule.
+
+    Args:
+        tokens: the words.
+        courtesies: which of them belong to a courtesy.
+        telling: with which of them the phrase of a rule about categories begins.
+    """
+    sentences = tokens.sentences
+    left = dict.fromkeys({sentences[word] for word in courtesies} - {sentences[word] for word in telling}, 0)
+    for word, sentence in enumerate(sentences):
+        if sentence in left and word not in courtesies:
+            left[sentence] += 1
+    polite = {sentence for sentence, others in left.items() if others <= MOST_LEFT}
+    return [sentence in polite or word in courtesies for word, sentence in enumerate(sentences)]

@@ -137,8 +137,9 @@ class Vague(NamedTuple):
 
 
 class Negation(NamedTuple):
-    """Which words negate, and how far."""
+    """What does not count: which words negate, and how far; and courtesies."""
 
     negators: tuple[str, ...]
     cancelled_by: tuple[str, ...]
     ends: tuple[str, ...]
+    courtesies: tuple[str, ...]

@@ -53,10 +53,10 @@ def known(items: Sequence[Item]) -> list[str]:
 
 @cache
 def _said(text: str) -> frozenset[str]:
-    """The words of a text that are not negated."""
+    """The words of a text that are neither negated nor courtesies."""
     reading = read_text(load(), text)
-    said = zip(reading.tokens.words, reading.negated, strict=True)
-    return frozenset(known_as(word) for word, negated in said if not negated)
+    said = zip(reading.tokens.words, reading.negated, reading.courteous, strict=True)
+    return frozenset(known_as(word) for word, negated, courteous in said if not negated and not courteous)
 
 
 def design(items: Sequence[Item], words: Sequence[str]) -> sparse.csr_matrix:

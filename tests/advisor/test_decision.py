@@ -3,11 +3,12 @@
 import pytest
 
 from advisor import decision, encoder, posterior
-from advisor.decision import Said, decide
+from advisor.decision import Said, decide, hear, heard
 from advisor.encoder import Impression
 from advisor.evidence import Evidence
 from advisor.posterior import Reckoning, Scales
 from taxonomy.knowledge import load
+from taxonomy.reading import read_text
 
 NAMES = list(load().categories)
 
@@ -77,3 +78,26 @@ def test_without_a_file_the_rules_decide_alone(monkeypatch):
     monkeypatch.setattr(decision.posterior, "reckoning", lambda knowledge: Reckoning(sure=1.0))
     (found,) = decide(load(), [Said("a", [rule("regression", 3.0)])])
     assert found.posterior.category == "regression"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Good morning. Which cows are ill? Many thanks from us all!", "Which cows are ill?"),
+        ("Thanks to the new law shops sort receipts. Kind regards", "Thanks to the new law shops sort receipts."),
+        ("Please help me to find which customers will leave.", "Please help me to find which customers will leave."),
+        ("Hello!", "Hello!"),
+    ],
+)
+def test_the_encoder_does_not_hear_courtesies(text, left):
+    said = hear(load(), text, read_text(load(), text))
+    assert len(heard(said)) == len(text)
+    assert heard(said).strip(" .!") == left.strip(" .!")
+
+
+def test_courtesies_and_negated_words_speak_for_nothing():
+    plain = "Which cows are ill?"
+    (alone, polite) = (hear(load(), text, read_text(load(), text)) for text in (plain, f"{plain} Kind regards, Tom"))
+    assert alone.words.logits == polite.words.logits
+    negated = hear(load(), "Not how many, but which.", read_text(load(), "Not how many, but which."))
+    assert [negated.text[start:end] for start, end in negated.negated] == ["how", "many"]
