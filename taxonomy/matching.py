@@ -21,6 +21,7 @@ COURTESIES = NEGATION + "courtesies"
 NEGATION_REACH = 7  # words behind the negator, at most
 MATCHES_KEPT = 3  # for one owner and sign; a text that repeats itself says no more than one that does not
 MOST_STATES = 50_000  # remembered; beyond it the memory starts afresh
+_ANYWHERE, _AT_START = (-1,), (-2,)  # nodes of the states before any word, and before the first of a sentence
 MOST_WORDS, LONGEST_WORD = 50_000, 30  # whose kinds are remembered; characters of one
 NUMBER = "#"  # stands in a phrase for a number in digits
 BUCKETS = 4093  # in which the forms of words are filed; a prime, so that every letter counts
@@ -93,7 +94,7 @@ class Matcher:
     def _forget(self) -> None:
         self._states: dict[tuple[int, ...], State] = {}
         self._catches: dict[tuple[int, tuple[int, ...]], tuple[tuple[str, int], ...]] = {}
-        self._roots = State(()), State(())  # any word; the first word of a sentence
+        self._roots = State(_ANYWHERE), State(_AT_START)
 
     def walk(self, tokens: Tokens) -> Walk:
         """The one pass over a text that everything else reads from.
@@ -236,11 +237,14 @@ class Matcher:
 
     def _move(self, state: State, kind: int) -> State | None:
         """Work out the state after a word, and remember it."""
-        if state.following is None:
-            state.following = self._choices_behind(state)
-        following, nodes = state.following, set[int]()
-        for choice in self._meanings(kind) & following.keys():
-            nodes.update(following[choice])
+        meanings, nodes = self._meanings(kind), set[int]()
+        if state.nodes == _ANYWHERE:
+            nodes.update(choice for choice in meanings if choice < self._anywhere)  # the node has the same number
+        else:
+            if state.following is None:
+                state.following = self._choices_behind(state)
+            for choice in meanings & state.following.keys():
+                nodes.update(state.following[choice])
         after = None
         if nodes:
             place = tuple(sorted(nodes))
@@ -250,9 +254,7 @@ class Matcher:
 
     def _choices_behind(self, state: State) -> dict[int, list[int]]:
         """The nodes behind a state, by choice."""
-        if state is self._roots[0]:
-            return {choice: [choice] for choice in range(self._anywhere)}  # the root node has the same number
-        if state is self._roots[1]:
+        if state.nodes == _AT_START:
             return {choice: [node] for choice, node in self._at_start.items()}
         behind: dict[int, list[int]] = {}
         for node in state.nodes:

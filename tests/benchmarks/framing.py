@@ -29,9 +29,11 @@ import advisor
 from advisor.framing import Framing
 from advisor.posterior import ANSWER_LOG_ODDS
 from taxonomy.knowledge import load
+from taxonomy.sources import read
 
 QUESTIONS = 2
 RUNS = 200  # of each timing
+STRANGERS = 300  # worked cases that are framed after all others
 SPEED_TEXT = (
     "We run a small chain of bakeries and every evening we throw away bread. For each shop and each day of the last "
     "three years the till knows how many loaves were sold, and the weather is on file too. Tell us how many loaves of "
@@ -174,6 +176,27 @@ def median_us(step: Callable[[], object], runs: int = RUNS) -> float:
     return statistics.median(times) * 1e6
 
 
+def strangers() -> tuple[list[float], list[float]]:
+    """Seconds for each of some worked cases, the first time and again, after all the others have been framed.
+
+    What a text holds that no text before it held must be worked out; one that is framed again and again, as in the
+    lines above, is at its fastest.
+    """
+    folders = read().folders.values()
+    texts = [case.text for folder in folders for case in folder.cases]
+    random.Random(0).shuffle(texts)
+    for text in texts[STRANGERS:]:
+        advisor.frame(text, encoder=False)
+    first, again = ([seconds(text) for text in texts[:STRANGERS]] for _ in range(2))
+    return first, again
+
+
+def seconds(text: str) -> float:
+    start = time.perf_counter()
+    advisor.frame(text, encoder=False)
+    return time.perf_counter() - start
+
+
 def speed() -> None:
     words = len(SPEED_TEXT.split())
     advisor.frame(SPEED_TEXT)
@@ -182,6 +205,8 @@ def speed() -> None:
     for name, piece in HOSTILE.items():
         text = (piece * 8_000)[:8_000]
         print(f"8,000 characters: {name:28s} {median_us(lambda t=text: advisor.frame(t, encoder=False), 9):8.0f} µs")
+    for name, times in zip(("never seen before", "seen once"), strangers(), strict=True):
+        print(f"worked cases, rules alone, {name:17s} {statistics.median(times) * 1e6:8.0f} µs")
     many = [SPEED_TEXT[: 60 + 7 * n] for n in range(30)] * 8
     start = time.perf_counter()
     advisor.frame_many(many)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taxonomy.automaton import compile_phrases
-from taxonomy.matching import CANCELLED_BY, ENDS, MATCHES_KEPT, NEGATORS, Matcher
+from taxonomy.matching import CANCELLED_BY, CONDITION, ENDS, MATCHES_KEPT, NEGATORS, Matcher
 from taxonomy.phrases import MOST_ROWS, Part, PhraseError, parse, rows
 from taxonomy.tokens import Tokens, tokenize
 
@@ -86,6 +86,15 @@ def test_negation(text, negated):
 
 def test_a_negator_inside_the_phrase_does_not_negate_it():
     assert found("not labelled", "They are not labelled.") == ["not labelled"]
+
+
+def test_a_condition_holds_in_its_own_sentence_alone():
+    phrases = {"x": ["rank"], CONDITION + "x": ["music", "hit * list"]}
+    matcher = Matcher(compile_phrases(phrases))
+    walk = matcher.walk(tokenize("Rank the music. Rank the films. Rank the hits of our list."))
+    matches = matcher.find(walk).matches
+    assert [match.owner for match in matches] == ["x"] * 3
+    assert [walk.holds(CONDITION + "x", match.first) for match in matches] == [True, False, True]
 
 
 def test_captures_hand_back_the_users_word():
