@@ -48,7 +48,7 @@ class Reckoning(NamedTuple):
     sure: float = 1.0  # probability from which they do; 1 is never
     together: Scales = Scales(encoder=1.0, neighbours=1.0, subtask_encoder=1.0)
     least: float = 0.3  # probability below which nothing is decided
-    least_margin: float = 0.02  # by which the first must lead the second
+    least_margin: float = 0.01  # by which the first must lead the second
 
 
 RECKONING = "reckoning"  # where the fitted weights keep these numbers

@@ -17,8 +17,9 @@ two segments by their places in the text. matching.py finds them in one pass: fr
 longest segment, so the time is linear in the text whatever it holds. There are no regular expressions.
 
 A match behind a negator of the same clause ("we do not need a number") is marked as negated; the negators, the phrases
-that look like one and are not ("not only", "do not know"), and the words that end its reach stand in negation.yaml, as do
-the courtesies that count for nothing. The scope follows NegEx (Chapman et al., 2001, A simple algorithm for identifying negated findings and diseases).
+that look like one and are not ("not only", "do not know"), and the words that end its reach stand in negation.yaml.
+The scope follows NegEx (Chapman et al., 2001, A simple algorithm for identifying negated findings and diseases). The
+courtesies, which count for nothing, stand there too.
 """
 
 import difflib

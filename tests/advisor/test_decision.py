@@ -84,8 +84,9 @@ def test_without_a_file_the_rules_decide_alone(monkeypatch):
     ("text", "left"),
     [
         ("Good morning. Which cows are ill? Many thanks from us all!", "Which cows are ill?"),
-        ("Thanks to the new law shops sort receipts. Kind regards", "Thanks to the new law shops sort receipts."),
-        ("Please help me to find which customers will leave.", "Please help me to find which customers will leave."),
+        ("We help shops sort receipts by the new law. Kind regards", "We help shops sort receipts by the new law."),
+        ("Group the comments that some readers sent", "Group the comments that some readers sent"),
+        ("Who pays late thanks in advance", "Who pays late"),
         ("Hello!", "Hello!"),
     ],
 )
