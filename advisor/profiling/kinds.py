@@ -82,6 +82,9 @@ _GRADES = tuple(
 )
 
 
+_TICKS = frozenset("x yes true y ja j oui si sí sim s ✓ ✔ • + * 1".split())  # beside cells that are left empty
+
+
 class Judged(NamedTuple):
     """The kinds of a column with their probabilities, likeliest first, and the delimiter of its tags or tokens."""
 
@@ -106,7 +109,7 @@ def judge(values: Values, figures: Statistics, *, rows: int) -> Judged:
     elif figures.distinct <= 1:
         scores = {"constant": 1.0} if figures.missing == 0 or values.form in ("number", "moment") else {"binary": 1.0}
         if figures.missing and values.form == "text":
-            ticked = values.present[0].lower() in ("x", "yes", "true", "y", "ja", "oui", "si", "sí", "✓", "✔", "1")
+            ticked = values.present[0].lower() in _TICKS
             scores = {"binary": 1.0} if ticked else {"constant": 0.3, "binary": 0.3, "categorical": 0.4}
     elif values.form in ("nested", "bytes"):
         scores = {"nested": 1.0}

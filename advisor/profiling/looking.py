@@ -4,7 +4,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import InputRefused
-from advisor.profiling import kinds, measures, mentions, names, opening, reconciling, relations, roles, targets, values
+from advisor.profiling import (
+    followers,
+    kinds,
+    measures,
+    mentions,
+    names,
+    opening,
+    reconciling,
+    relations,
+    roles,
+    targets,
+    values,
+)
 from advisor.profiling.schema import NUMBERS, Column, Profile, TargetCandidate
 from advisor.profiling.traits import Setting
 
@@ -128,9 +140,10 @@ def prepare(
     heard = mentions.hear(description)
     parts = roles.assign(columns, read, rows=measured.rows, heard=heard, leaning=leaning)
     loud = mentions.loudness([column.name for column in columns], heard)
-    gaps = relations.gaps_told(read)
-    named = relations.values_said(read, heard.words)
-    return opened, Setting(columns, parts, measured.rows, heard, leaning, loud, gaps, named), measured
+    cells = followers.of_values(read)
+    follow = followers.following(cells)
+    named = relations.values_said(read, description, heard.words)
+    return opened, Setting(columns, parts, measured.rows, heard, leaning, loud, cells, follow, named), measured
 
 
 def _ended(column: Column) -> Column:

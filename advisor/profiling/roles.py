@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from advisor.profiling import names
 from advisor.profiling.mentions import Heard, loudness
+from advisor.profiling.moments import moments
 from advisor.profiling.schema import NUMBERS, Column
 from advisor.profiling.values import Values
 
@@ -116,7 +117,9 @@ def _position(columns: Sequence[Column], rows: int) -> str | None:
         figures = column.statistics
         if "position" not in names.head(column.name) or figures.whole != 1.0 or column.chance("id") > 0.6:
             continue
-        if (figures.low or 0) in (0, 1) and (figures.high or 0) <= MOST_OF_POSITIONS and column.distinct < rows:
+        low, high = figures.low or 0.0, figures.high or 0.0
+        dense = high - low < 2 * column.distinct  # places follow each other
+        if low in (0, 1) and high <= MOST_OF_POSITIONS and column.distinct < rows and dense:
             return column.name
     return None
 
@@ -202,7 +205,9 @@ def _time(columns: Sequence[Column], rows: int) -> str | None:
         if column.chance("time") < 0.5:
             continue
         parts = set(names.words(column.name))
-        score = 2.0 - 1.5 * column.missing / rows - 0.05 * place - 1.2 * bool(parts & _LATER)
+        told = moments(column.name)
+        later = bool(parts & _LATER) or (bool(told & {"after", "reaction"}) and "before" not in told)
+        score = 2.0 - 1.5 * column.missing / rows - 0.05 * place - 1.2 * later
         score += (
             0.3 * (column.distinct > 1)
             - 0.8 * (column.written == "clock")
