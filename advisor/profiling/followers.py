@@ -267,7 +267,7 @@ def _counted(cells: Mapping[str, Cells]) -> Iterator[tuple[str, str, Way]]:
             run.append(name)
             continue
         if len(run) >= 2:
-            total = sum(marks[one] for one in run)  # type: ignore[misc]
+            total = sum(marks[one] for one in run)
             for other, numbers in whole.items():
                 known = numbers == numbers
                 if known.all() and np.unique(numbers).size > 1 and np.array_equal(numbers, total):

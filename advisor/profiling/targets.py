@@ -23,6 +23,10 @@ LEAST_TOLD = 0.3  # what a reason adds to the score, to be told
 FEWEST_TOGETHER = 2  # yes/no columns side by side that are answered together
 
 _SEVERAL = frozenset("both coordinates where and all three two each y beide alle deux coordonnees coordenadas".split())
+_NEXT = frozenset(
+    "next after afterwards naechste naechstes danach folgt suivant suivante ensuite siguiente despues seguinte depois "
+    "prossimo prossima dopo volgende daarna nasta sedan naeste".split()
+)
 _FEEDBACK: frozenset[names.Meaning] = frozenset({"rating", "happened"})
 
 
@@ -58,7 +62,7 @@ def choose(setting: Setting) -> Chosen:
         )
         for option, value in zip(found, odds, strict=True)
     )
-    target = settle(candidates, setting.columns, setting.roles, setting.leaning)
+    target = settle(candidates, setting)
     return Chosen(target, candidates, _source(setting.columns, candidates, setting.roles, setting.leaning))
 
 
@@ -76,16 +80,19 @@ def _score(mine: Mapping[str, float], weights: Mapping[str, float]) -> float:
     return sum(weights[name] * value for name, value in mine.items())
 
 
-def settle(
-    candidates: Sequence[TargetCandidate], columns: Sequence[Column], roles: Roles, leaning: Mapping[str, float]
-) -> str | tuple[str, ...] | None:
-    """The target for a task: none where nothing is predicted, or where only what was chosen is recorded."""
+def settle(candidates: Sequence[TargetCandidate], setting: Setting) -> str | tuple[str, ...] | None:
+    """The target for a task: none where nothing is predicted, or where only what was chosen is recorded; the thing
+    itself where it is asked which comes next."""
+    roles, leaning = setting.roles, setting.leaning
     likely = max(leaning, key=lambda name: leaning[name], default="") if leaning else ""
     if leaning.get(likely, 0.0) >= DECIDED:
         if likely in NO_TARGET:
             return None
-        known = {column.name: column for column in columns}
+        known = {column.name: column for column in setting.columns}
         if likely == "recommendation":
+            rated = any("rating" in names.meanings(name) and known[name].chance(*CLASSES) > 0.5 for name in known)
+            if roles.item is not None and not rated and _NEXT & set(setting.heard.words):
+                return roles.item
             return _liked(candidates, known)
         if likely == "ranking":
             return next((each.name for each in candidates[:3] if _is_judged(each, known, roles)), None)

@@ -49,14 +49,17 @@ _FORM = {  # cells that a decimal mark reads without doubt or can read
 }
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2}[.,]\d{3}$"
 _LEADING_ZERO = r"^0\d+$"
+_MONTH = (  # its name, or what begins like it, in some languages
+    r"(?i:ja[nä]|ene|gen|janv|f[eé][bv]|m[aä]r|mai|may|mag|maj|mei|maa|avr|a[pb]r|jun|juin|giu|jul|juil|lug|a[gu][ogu]|ao[uû]"
+    r"|s[e]t|sep|o[ckt]t|okt|out|nov|d[eéi][czs])[a-zéûäç]{0,7}"
+)
 _MOMENTS = {
     "week": r"^\d{4}[- ]?[WK]W?\d{1,2}$",
-    "month": r"^(?:\d{4}[-/.](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[/.]\d{4}|[A-Za-zäéû]{3,9}\.?[- ]'?\d{2,4})$",
+    "month": rf"^(?:\d{{4}}[-/.](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[/.]\d{{4}}|{_MONTH}\.?[- ]'?\d{{2,4}})$",
     "quarter": r"^(?:\d{4}[- /]?Q[1-4]|Q[1-4][- /]?\d{4})$",
     "clock": r"^(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?: ?[APap][Mm])?$",
     "day": r"^(?:(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.|[0-3]?\d[./][01]?\d\.? \d{1,2}:\d\d"
-    r"|(?:0?[1-9]|[12]\d|3[01])\.? (?:[Jj][aäu][nl]|[Ff]e[bv]|[Mm][aäe][ryi]|[Aa][pvbu][rg]|[JjGg]iu|[Aa]o[uû]|[Ss]e[pt]"
-    r"|[OoEe][ck]t|[Nn]o[vw]|[Dd][eéi][cz])[a-zéû]{0,6}\.?)$",
+    rf"|(?:0?[1-9]|[12]\d|3[01])\.?[- ]{_MONTH}\.?)$",
     "mixed": r"^\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})"
     r"|\d{1,2}\.?[- ][A-Za-zäéû]{3,9}\.?[- ]'?(?:\d{4}|\d{2})|[A-Za-z]{3,9} \d{1,2}, \d{4})(?:[T ].{0,24})?$",
 }  # fmt: skip

@@ -53,22 +53,23 @@ def examples(worked: Sequence[Item]) -> tuple[list[Example], list[Example]]:
     from advisor.profiling import looking, opening, targets
 
     choices, leaks = [], []
+    leanings = [frame(item["text"]).probabilities for item in worked]
     forms = ((place, form) for place, one in enumerate(worked) for form in (one, shuffled(one)))
     for number, item in forms:
         wanted = {item["target"]} if isinstance(item["target"], str) else set(item["target"] or ())
         if not wanted:
             continue
         rows = opening.from_rows(item["table"])
-        text, leaning = item["text"], frame(item["text"]).probabilities
-        _, setting, _ = looking.prepare(rows, description=text, target=None, leaning=leaning)
-        options = targets.options(setting)
+        text, leaning = item["text"], leanings[number]
+        prepared = looking.prepare(rows, description=text, target=None, leaning=leaning)
+        options = targets.options(prepared.setting)
         right = np.array([set(option.columns) == wanted for option in options])
         if not right.any():
             right = np.array([set(option.columns) <= wanted for option in options])
         if item["category"] not in NO_TARGET and right.any() and item is worked[number]:
             choices.append(Example(number, tuple(dict(option.traits) for option in options), right))
         named = item["target"] if isinstance(item["target"], str) else None
-        seen, sample = looking.look(rows, description=text, target=named, leaning=leaning)
+        seen, sample = looking.judge(prepared, target=named), prepared.opened.sample
         if named is None:
             seen = seen._replace(target=tuple(item["target"]))
         for name, signs in all_signs(sample, seen, text):
@@ -165,7 +166,7 @@ def run(tell: Callable[[str], None]) -> None:
 
     scores = judged(choices, target)
     hits = [bool(one.right[int(np.argmax(each))]) for one, each in zip(choices, scores, strict=True)]
-    for where, tables in (("own", range(first)), ("second", range(first, len(worked)))):
+    for where, tables in (("own", range(first)), ("other hands'", range(first, len(worked)))):
         mine = [hit for hit, one in zip(hits, choices, strict=True) if one.table in tables]
         tell(f"target, cross-validated, {where} tables: {sum(mine)} of {len(mine)}")
     truth = np.concatenate([one.right for one in leaks])
