@@ -135,6 +135,8 @@ def _pair(leader: Cells, follower: Cells, mine: Counter[str | None], theirs: Cou
     if None not in mine and 2 <= answers <= MOST_CLASSES and answers <= 0.7 * len(leader.texts):
         yield from _of_answers(leader.texts, follower.texts, mine, theirs)
     if leader.numbers is not None and not leader.dated and answers > 3:
+        if leader.texts == follower.texts:
+            return  # the same column twice
         if follower.numbers is not None and not follower.dated and len(theirs) > 3:
             if _is_multiple(leader.numbers, follower.numbers):
                 yield "multiple"

@@ -19,6 +19,7 @@ FEWEST_FOR_SHAPE = 5  # values before their shape tells an id from a name
 MOST_STEPS = 11  # of a grade
 MOST_LEVELS = 50  # of a category in many rows
 NEAR_CONSTANT = 0.995
+NAMED_AGAIN = 2.0  # rows of a mean value, from which it is no text that somebody wrote
 TEXT_WORDS = 3.0  # in a mean cell of free text
 LEAST_PROBABILITY = 0.02  # a kind less likely than this is not named
 TAG_DELIMITERS = (";", "|", ",", "/", "+")
@@ -329,7 +330,8 @@ def _of_texts(values: Values, figures: Statistics, present: int) -> tuple[dict[K
         if words < TEXT_WORDS and not means & {"text", "label", "after"}:
             return {"id": 0.5, "text": 0.25, "categorical": 0.25}, ""
         return {"id": 0.2, "text": 0.4 if words >= 2 else 0.2, "categorical": 0.4}, ""
-    scores: dict[Kind, float] = {"categorical": 0.9, "text": 0.05 + 0.2 * (words >= 2)}
+    once = repeated < NAMED_AGAIN  # what comes again and again is a name, not a text
+    scores: dict[Kind, float] = {"categorical": 0.9, "text": 0.05 * once + 0.2 * (words >= 2)}
     if distinct > MOST_LEVELS:
         scores["id"] = 0.2
     return scores, ""

@@ -237,7 +237,7 @@ def _time(columns: Sequence[Column], rows: int) -> str | None:
             continue
         parts = set(names.words(column.name))
         told = moments(column.name)
-        later = bool(parts & _LATER) or (bool(told & {"after", "reaction"}) and "before" not in told)
+        later = bool(parts & _LATER) or ("after" in told and "before" not in told)
         score = 2.0 - 1.5 * column.missing / rows - 0.05 * place - 1.2 * later
         score += (
             0.3 * (column.distinct > 1)

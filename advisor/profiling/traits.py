@@ -206,7 +206,7 @@ def _of_followers(setting: Setting, name: str) -> dict[str, float]:
             continue
         for way in ways:
             found[f"led_{way}"] = min(found.get(f"led_{way}", 0.0) + 1.0, 2.0)
-        for way in back - BOTH_WAYS:
+        for way in back - BOTH_WAYS - {"coarser"}:  # what a rule decides is a coarser word, too, and may be asked for
             found[f"follows_{way}"] = min(found.get(f"follows_{way}", 0.0) + 1.0, 2.0)
         later += bool(ways) and _later(column)
     found["led_later"] = min(later, 2)

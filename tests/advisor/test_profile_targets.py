@@ -19,10 +19,10 @@ def target(columns: dict[str, list[Any]], text: str, **leaning: float) -> Any:
 
 def test_what_others_follow_from_is_the_target_and_they_are_not() -> None:
     table = {
+        "colour": ["red", "blue", "green"] * 4,
         "lid": OTHER,
         "gone_off": YES_NO,
         "thrown_out_on": [f"2024-03-{day + 1:02d}" if each == "y" else None for day, each in enumerate(YES_NO)],
-        "colour": ["red", "blue", "green"] * 4,
     }
     assert target(table, "Will it keep?", classification=0.9) == "gone_off"
 
