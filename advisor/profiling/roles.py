@@ -19,7 +19,7 @@ FEWEST_NAMED = 5  # rows, from which a column that names them is told by its val
 LONGEST_NAME_WORDS = 2.0  # of a mean name
 MOST_CODED = 0.9  # share of the cells that look like a key
 SMALLEST_NUMBER = 100  # that names a thing rather than counts some
-_KEY = r"^\+\d[\d \-]*$|^[A-Za-z]{1,6}[-_/. #:]?\d[\w\-./]*$|^0\d{2,}$|^\d{5,}$"
+_KEY = r"^\+\d[\d \-]*$|^[A-Za-z]{1,6}[-_/.#]?\d[\w\-./]*$|^0\d{2,}$|^\d{5,}$"
 _PEOPLE = frozenset(
     "user customer client patient member subscriber account person participant subject student pupil employee driver "
     "learner volunteer donor applicant household kunde kundin patient patientin mitglied nutzer teilnehmer schueler "
