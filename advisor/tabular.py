@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from advisor import framing
-from advisor.decision import Said, decide
+from advisor.decision import Decision, Said, decide
 from advisor.evidence import Evidence, unknown
 from advisor.facts import from_facts, holding, named
 from advisor.framing import Framing
+from advisor.posterior import choose_subtask
 from advisor.profiling.schema import Finding, Profile
 from advisor.questions import MOST_QUESTIONS, Asked
 
@@ -26,6 +27,7 @@ KNOWN, RULE = "known-in-time", "rule-known-in-time"  # ids of table questions
 IN_TIME, LATER = "known", "not_known"  # their answers
 COLUMN = ":"  # between the id of a question about one column and the column's name
 NOT_IN_TIME = "you said that it is not known in time"
+WITH_OUTCOME = ("causal_effect",)  # sub-tasks of "other" that are about a column of the table
 MOST_ABOUT_COLUMNS = 2
 ONE_BIT = 1.0  # what a yes or no about a column is worth, when nothing is known
 
@@ -63,25 +65,49 @@ def frame(
 
     text = said.text
     (words,) = decide(knowledge, [said], encoder=encoder)
-    seen, sample = profiling.look(table, description=text, target=target, leaning=words.posterior.probabilities)
+    leaning = words.posterior.probabilities
+    prepared = profiling.prepare(table, description=text, target=target, leaning=leaning)
+    sample = prepared.opened.sample
     _check(about, knowledge, sample)
-    seen = look(sample, seen, text)
+    seen = profiling.judge(prepared, target=target)
     in_time = {name.partition(COLUMN)[2] for name, answer in about.items() if answer == IN_TIME and name != RULE}
     later = {name.partition(COLUMN)[2] for name, answer in about.items() if answer == LATER and name != RULE}
     proof = _rule(sample, seen, text, in_time=in_time, later=later)
     ruled_out = proof is not None and about.get(RULE) == LATER
-    if proof is not None and ruled_out:
-        later |= set(proof.columns)
-    seen = _answered(seen, proof if not ruled_out else None, in_time=in_time, later=later)
     facts = list(holding(seen, None if ruled_out else proof, even_steps=_even_steps(sample, seen)))
     found = [*said.others, *from_facts(knowledge, facts)]
     if proof is not None and RULE in about:
         found += _answer_evidence(knowledge.table_questions[RULE], about[RULE], proof.columns)
     (decision,) = decide(knowledge, [said._replace(others=found)], encoder=encoder)
+    decided = decision.posterior.category
+    if target is None and decided is not None and decided != max(leaning, key=lambda name: leaning[name]):
+        first = seen.target
+        seen = profiling.judge(profiling.leant(prepared, _sharpened(decision.posterior.probabilities, decided)))
+        proof = proof if seen.target == first else None
+    if proof is not None and ruled_out:
+        later |= set(proof.columns)
+    if target is None and _asks_for_nothing(knowledge, decision):
+        seen = seen._replace(target=None)
+    seen = look(sample, seen, text)
+    seen = _answered(seen, proof if not ruled_out else None, in_time=in_time, later=later)
     built = framing.build(text, knowledge, reading, decision, profile=seen, target=seen.target, answers=answers)
     asked = _questions(knowledge, built, seen, None if ruled_out else proof, about)
     card = with_table(built, knowledge, reading, sample)
     return built._replace(card=card, questions=asked, proof=None if ruled_out else proof)
+
+
+def _sharpened(probabilities: Mapping[str, float], decided: str) -> dict[str, float]:
+    """Probabilities of which the decided one is the larger half, so that the columns are read for it."""
+    return {name: p / 2 + (name == decided) / 2 for name, p in probabilities.items()}
+
+
+def _asks_for_nothing(knowledge: "Knowledge", decision: "Decision") -> bool:
+    """Whether the decided task plans or steers rather than predicts a column; an effect is one on a column."""
+    if decision.posterior.category != "other":
+        return False
+    default = knowledge.categories["other"].default_subtask
+    subtask = choose_subtask(decision.posterior.evidence, "other", default, logits=decision.subtask_logits)
+    return subtask not in WITH_OUTCOME
 
 
 def _check(about: Mapping[str, str], knowledge: "Knowledge", sample: "pl.DataFrame") -> None:

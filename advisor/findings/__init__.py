@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from advisor.findings.leaks import all_signs, leaks, names_of, suspected_by_name
 from advisor.findings.pitfalls import pitfalls
+from advisor.findings.told import told
 from advisor.profiling.schema import Finding, Profile
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def look(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Prof
     found = list(leaks(frame, profile, description))
     profile = profile._replace(leaking=names_of(found))
     found += pitfalls(frame, profile)
+    found += told(frame, profile, description)
     kept: dict[tuple[str, tuple[str, ...]], Finding] = {}
     for finding in found:
         kept.setdefault((finding.id, finding.columns), finding)

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor.findings import alone
-from advisor.profiling import names, weighing
+from advisor.profiling import followers, names, weighing
+from advisor.profiling.followers import Following, Way
 from advisor.profiling.moments import moments, related
 from advisor.profiling.pointing import said_known, said_to_follow
 from advisor.profiling.schema import CLASSES, WRITTEN, Column, Finding, Profile
@@ -28,6 +29,14 @@ MOST_VALUES = 12  # of a column that may decide the target
 LONG_TAIL = 4  # columns behind the target, from which their place says nothing
 WIDE = 6  # columns, from which their order tells something
 LATER_BY_NAME = 2.0  # of the weights set by hand, from which a column is no part of a rule
+FOLLOWING: dict[Way, str] = {
+    "copy": "each of its values stands for one of the target",
+    "coarser": "each of its values stands for some of the target",
+    "cut": "it is the target, cut into classes",
+    "counted": "it counts what the target holds",
+    "computed": "it is reckoned from the target and another column",
+    "multiple": "it is the target times a constant",
+}
 BEHIND = "it stands behind the target in the table"
 _BLANKS = frozenset("0 no false none nein non nej 0.0 never n keine kein -".split())
 
@@ -83,12 +92,19 @@ def leaks(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Ite
 def all_signs(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Iterator[tuple[str, list[Sign]]]:
     """The signs of every column that may leak, as its name and what speaks for and against it."""
     cells = _Cells(frame.head(MOST_ROWS))
+    follow = followers.following(followers.of_frame(frame))
     for column in profile.columns:
         if column.name in profile.target_columns or column.kind == "empty":
             continue
         if column.distinct < 2 and not column.missing:
             continue
-        yield column.name, list(_signs(frame, cells, profile, column, description))
+        yield (
+            column.name,
+            [
+                *_signs(frame, cells, profile, column, description),
+                *_of_following(profile, follow, column.name),
+            ],
+        )
 
 
 def suspected_by_name(frame: "pl.DataFrame", profile: Profile, description: str = "") -> tuple[str, ...]:
@@ -247,6 +263,23 @@ def _one_sided(filled: list[str], empty: list[str]) -> Iterator[Sign]:
             float(f"{chance:.3g}"),
         )
         return
+
+
+def _of_following(profile: Profile, follow: Following, name: str) -> Iterator[Sign]:
+    """In which ways a column follows from the target, and that others follow from it in turn."""
+    targets = [target for target in profile.target_columns if target in follow]
+    ways = {way for target in targets for way in follow[target].get(name, ())}
+    for way in sorted(ways & FOLLOWING.keys()):
+        yield Sign(f"follows: {way}", FOLLOWING[way])
+    if ways and any(_settles(follow, mark, (name, *targets)) for mark in (profile.group, *profile.ids)):
+        yield Sign("follows whose row it is")
+
+
+def _settles(follow: Following, mark: str | None, names: Collection[str]) -> bool:
+    """Whether a column that names things settles all the others."""
+    if mark is None or mark in names:
+        return False
+    return all(follow.get(mark, {}).get(name, frozenset()) & {"copy", "coarser"} for name in names)
 
 
 def _is_class(profile: Profile, target: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from advisor.findings.people import LIKELY, interactions, judgements, positions, target_of
+from advisor.profiling import names
 from advisor.profiling.schema import NUMBERS, WRITTEN, Column, Finding, Profile
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 Test = Callable[["pl.DataFrame", Profile], Iterator[Finding]]
 
+NAMING = ("id", "code", "categorical", "binary")  # kinds of columns that say whose a row is
 FEW_ROWS = 50  # below it, a table may be an excerpt, and figures are rough
 SMALL_MINORITY = 0.2  # share of the rarest of the classes that matter
 SMALL_MINORITY_OF_FEW = 0.4  # the same where there are few rows
@@ -33,6 +35,21 @@ MANY_GAPS = 0.2  # share of the rows
 NEAR_ZERO = 0.02  # share of noughts in the target
 DUPLICATES = 0.01  # share of the rows
 LEAKING_ORDER, VISIBLE_ORDER = 0.95, 0.3  # rank correlations of an id with the target
+MOST_SIGNS = 3000  # different cells that are looked at
+_SIGNS = frozenset(
+    f"{day}{rest}"
+    for day in (
+        "1900-01-01",
+        "1970-01-01",
+        "9999-12-31",
+        "0000-00-00",
+        "01.01.1900",
+        "31.12.9999",
+        "01/01/1900",
+        "00000000",
+    )
+    for rest in ("", " 00:00", "t00:00", "t00:00:00", " 00:00:00")
+)
 SHARED_OPENING = 24  # characters with which near copies of a text begin
 
 
@@ -101,7 +118,8 @@ def _groups(frame: "pl.DataFrame", profile: Profile) -> Iterator[Finding]:
 
     targets = profile.target_columns
     ids = [name for name in profile.ids if name not in targets]
-    roles = (profile.query, profile.group, profile.item, profile.source, *ids)
+    owners = [each.name for each in profile.columns if "actor" in names.head(each.name) and each.kind in NAMING]
+    roles = (profile.query, profile.group, profile.item, profile.source, *ids, *owners)
     named = [name for name in roles if name is not None and name not in targets]
     for name in dict.fromkeys(named):
         if frame[name].dtype.is_nested():
@@ -200,9 +218,23 @@ def _duplicates(frame: "pl.DataFrame", profile: Profile) -> Iterator[Finding]:
 
 def _sentinels(frame: "pl.DataFrame", profile: Profile) -> Iterator[Finding]:
     for column in profile.columns:
-        if column.sentinels:
-            said = f"`{column.name}` writes {', '.join(column.sentinels[:3])} where nothing is known"
-            yield Finding("sentinel_missing_values", (column.name,), "different signs", len(column.sentinels), said)
+        signs = column.sentinels or _disguised(frame[column.name])
+        if signs:
+            said = f"`{column.name}` writes {', '.join(signs[:3])} where nothing is known"
+            yield Finding("sentinel_missing_values", (column.name,), "different signs", len(signs), said)
+
+
+def _disguised(column: "pl.Series") -> tuple[str, ...]:
+    """Words for "missing" and days on which nothing happened, written beside other values."""
+    import polars as pl
+
+    from advisor.profiling import values
+
+    if column.dtype != pl.String:
+        return ()
+    seen = column.drop_nulls().str.strip_chars().str.to_lowercase().unique(maintain_order=True).head(MOST_SIGNS)
+    found = [cell for cell in seen.to_list() if cell in _SIGNS or (cell and cell in values.MISSING and cell != "-")]
+    return tuple(found) if len(found) < seen.len() else ()
 
 
 def _skew(frame: "pl.DataFrame", profile: Profile) -> Iterator[Finding]:
@@ -250,6 +282,8 @@ def _gaps(frame: "pl.DataFrame", profile: Profile) -> Iterator[Finding]:
     for column in profile.columns:
         if not 0 < column.missing < profile.rows or frame[column.name].dtype.is_nested():
             continue
+        if column.name in targets and profile.looked_at < FEW_ROWS:
+            continue  # in an excerpt it is what is still to be answered
         if column.name in targets:
             share = column.missing / profile.rows
             said = f"`{column.name}` is missing in {share:.0%} of the rows; who gets an answer may not be chance"

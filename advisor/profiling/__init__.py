@@ -20,7 +20,20 @@ fit); a learned type detector (its errors cannot be told to the user).
 'price'
 """
 
-from advisor.profiling.looking import look, profile
+from advisor.profiling.looking import judge, leant, look, prepare, profile
 from advisor.profiling.schema import Column, Contradiction, Finding, Kind, Profile, Statistics, TargetCandidate
 
-__all__ = ["Column", "Contradiction", "Finding", "Kind", "Profile", "Statistics", "TargetCandidate", "look", "profile"]
+__all__ = [
+    "Column",
+    "Contradiction",
+    "Finding",
+    "Kind",
+    "Profile",
+    "Statistics",
+    "TargetCandidate",
+    "judge",
+    "leant",
+    "look",
+    "prepare",
+    "profile",
+]

@@ -19,6 +19,7 @@ FEWEST_FOR_SHAPE = 5  # values before their shape tells an id from a name
 MOST_STEPS = 11  # of a grade
 MOST_LEVELS = 50  # of a category in many rows
 NEAR_CONSTANT = 0.995
+NAMED_AGAIN = 2.0  # rows of a mean value, from which it is no text that somebody wrote
 TEXT_WORDS = 3.0  # in a mean cell of free text
 LEAST_PROBABILITY = 0.02  # a kind less likely than this is not named
 TAG_DELIMITERS = (";", "|", ",", "/", "+")
@@ -82,6 +83,9 @@ _GRADES = tuple(
 )
 
 
+_TICKS = frozenset("x yes true y ja j oui si sí sim s ✓ ✔ • + * 1".split())  # beside cells that are left empty
+
+
 class Judged(NamedTuple):
     """The kinds of a column with their probabilities, likeliest first, and the delimiter of its tags or tokens."""
 
@@ -106,7 +110,7 @@ def judge(values: Values, figures: Statistics, *, rows: int) -> Judged:
     elif figures.distinct <= 1:
         scores = {"constant": 1.0} if figures.missing == 0 or values.form in ("number", "moment") else {"binary": 1.0}
         if figures.missing and values.form == "text":
-            ticked = values.present[0].lower() in ("x", "yes", "true", "y", "ja", "oui", "si", "sí", "✓", "✔", "1")
+            ticked = values.present[0].lower() in _TICKS
             scores = {"binary": 1.0} if ticked else {"constant": 0.3, "binary": 0.3, "categorical": 0.4}
     elif values.form in ("nested", "bytes"):
         scores = {"nested": 1.0}
@@ -326,7 +330,8 @@ def _of_texts(values: Values, figures: Statistics, present: int) -> tuple[dict[K
         if words < TEXT_WORDS and not means & {"text", "label", "after"}:
             return {"id": 0.5, "text": 0.25, "categorical": 0.25}, ""
         return {"id": 0.2, "text": 0.4 if words >= 2 else 0.2, "categorical": 0.4}, ""
-    scores: dict[Kind, float] = {"categorical": 0.9, "text": 0.05 + 0.2 * (words >= 2)}
+    once = repeated < NAMED_AGAIN  # what comes again and again is a name, not a text
+    scores: dict[Kind, float] = {"categorical": 0.9, "text": 0.05 * once + 0.2 * (words >= 2)}
     if distinct > MOST_LEVELS:
         scores["id"] = 0.2
     return scores, ""

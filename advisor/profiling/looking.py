@@ -1,15 +1,36 @@
 """A table -> its profile: opened, sampled, measured, judged, and each column given its part."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor.errors import InputRefused
-from advisor.profiling import kinds, measures, mentions, names, opening, reconciling, relations, roles, targets, values
+from advisor.profiling import (
+    followers,
+    kinds,
+    measures,
+    mentions,
+    names,
+    opening,
+    reconciling,
+    relations,
+    roles,
+    targets,
+    values,
+)
 from advisor.profiling.schema import NUMBERS, Column, Profile, TargetCandidate
 from advisor.profiling.traits import Setting
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+class Prepared(NamedTuple):
+    """A table that was read and measured, and what its columns are judged by."""
+
+    opened: opening.Opened
+    setting: Setting
+    measured: measures.Measured
+    read: Sequence[values.Values]
 
 
 def profile(
@@ -48,7 +69,13 @@ def look(
     >>> seen.target, rows.height
     ('price', 3)
     """
-    opened, setting, measured = prepare(table, description=description, target=target, leaning=leaning or {})
+    prepared = prepare(table, description=description, target=target, leaning=leaning or {})
+    return judge(prepared, target=target), prepared.opened.sample
+
+
+def judge(prepared: Prepared, *, target: str | None = None) -> Profile:
+    """The profile, without findings, of a table that was read; `target` is the column that was named as such."""
+    opened, setting, measured, _ = prepared
     columns, parts, heard, leaning = list(setting.columns), setting.roles, setting.heard, setting.leaning
     sample = opened.sample
     chosen = targets.choose(setting)
@@ -67,7 +94,7 @@ def look(
             order = sorted(candidates, key=lambda each: each.columns != answers)
             candidates = tuple(order)
     by_name = {column.name: column for column in columns}
-    seen = Profile(
+    return Profile(
         rows=measured.rows,
         looked_at=sample.height,
         columns=tuple(columns),
@@ -92,12 +119,16 @@ def look(
         ),
         notes=(*opened.notes, *measured.notes),
     )
-    return seen, sample
 
 
-def prepare(
-    table: Any, *, description: str, target: str | None, leaning: Mapping[str, float]
-) -> "tuple[opening.Opened, Setting, measures.Measured]":
+def leant(prepared: Prepared, leaning: Mapping[str, float]) -> Prepared:
+    """The same table in the light of another leaning, in which its columns may play other parts."""
+    setting = prepared.setting
+    parts = roles.assign(setting.columns, prepared.read, rows=setting.rows, heard=setting.heard, leaning=leaning)
+    return prepared._replace(setting=setting._replace(roles=parts, leaning=leaning))
+
+
+def prepare(table: Any, *, description: str, target: str | None, leaning: Mapping[str, float]) -> Prepared:
     """The table opened, what its columns are judged by, and its figures; arguments and errors as of `look`."""
     opened = opening.open_table(table)
     sample = opened.sample
@@ -128,9 +159,11 @@ def prepare(
     heard = mentions.hear(description)
     parts = roles.assign(columns, read, rows=measured.rows, heard=heard, leaning=leaning)
     loud = mentions.loudness([column.name for column in columns], heard)
-    gaps = relations.gaps_told(read)
-    named = relations.values_said(read, heard.words)
-    return opened, Setting(columns, parts, measured.rows, heard, leaning, loud, gaps, named), measured
+    cells = followers.of_values(read)
+    follow = followers.following(cells)
+    named = relations.values_said(read, description, heard.words)
+    setting = Setting(columns, parts, measured.rows, heard, leaning, loud, cells, follow, named)
+    return Prepared(opened, setting, measured, read)
 
 
 def _ended(column: Column) -> Column:

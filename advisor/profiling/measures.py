@@ -80,9 +80,10 @@ def expression(column: Values) -> "nw.Expr":
     cell = nw.col(column.name)
     if column.form in ("number", "moment") and column.typed and column.numbers is not None:
         return _sound(cell, column)
-    if column.form == "number":
+    if column.form == "number" or (column.form == "moment" and column.numbers is not None):
         text = text_or_missing(cell, column.sentinels, padded=column.padded)
-        return _sound(number_of(text, column.written, column.unit), column)
+        mark = column.written if column.form == "number" else "."  # years and seconds have none
+        return _sound(number_of(text, mark, column.unit), column)
     if column.form == "truth":
         return cell.cast(nw.Float64)
     if column.typed:

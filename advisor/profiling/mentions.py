@@ -89,6 +89,7 @@ _UNITS = tuple(
     t ton tons tonne tonnes
     """.strip().splitlines()
 )
+UNIT_WORDS = frozenset().union(*_UNITS)
 _OF = frozenset("of for in at per on".split())
 _INTO = frozenset("into to as".split())
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from advisor.profiling import names
 from advisor.profiling.mentions import Heard, loudness
+from advisor.profiling.moments import moments
 from advisor.profiling.schema import NUMBERS, Column
 from advisor.profiling.values import Values
 
@@ -16,6 +17,9 @@ LEAST_QUERY_SCORE = 2.5
 LIKELY = 0.3  # of a category, from the words, from which its roles are looked for
 FEWEST_NAMED = 5  # rows, from which a column that names them is told by its values
 LONGEST_NAME_WORDS = 2.0  # of a mean name
+MOST_CODED = 0.9  # share of the cells that look like a key
+SMALLEST_NUMBER = 100  # that names a thing rather than counts some
+_KEY = r"^\+\d[\d \-]*$|^[A-Za-z]{1,6}[-_/.#]?\d[\w\-./]*$|^0\d{2,}$|^\d{5,}$"
 _PEOPLE = frozenset(
     "user customer client patient member subscriber account person participant subject student pupil employee driver "
     "learner volunteer donor applicant household kunde kundin patient patientin mitglied nutzer teilnehmer schueler "
@@ -66,7 +70,15 @@ def assign(
     if item is not None and item == group:
         group = None
     group = group or query
-    ids = [column.name for column in free if _is_id(column, {group, item, query})]
+    user = group if item is not None and query is None else None
+    ids = [
+        column.name
+        for column, read in zip(columns, values, strict=True)
+        if column.name not in marked
+        and (
+            column.name == user or _is_id(column, {group, item, query}) or _is_coded(column, read, {group, item, query})
+        )
+    ]
     if free and free[0] is columns[0] and free[0].name not in ids and _names_rows(free[0], rows):
         ids.insert(0, free[0].name)
     return Roles(tuple(ids), _time(free, rows), group, item, query, position, weight, split)
@@ -78,7 +90,27 @@ def _is_id(column: Column, things: Collection[str | None]) -> bool:
     means = names.meanings(column.name)
     if column.kind == "code" and "id" in means:
         return True
+    if "id" in names.head(column.name) and column.kind in ("categorical", "sequence", "text", "constant"):
+        return True
+    numbered = names.words(column.name)[:1] in (("n",), ("no",), ("nr",), ("num",), ("numero",))
+    if numbered and column.statistics.whole == 1.0 and (column.statistics.low or 0.0) >= SMALLEST_NUMBER:
+        return True  # "n° train" is a number that names, "n trains" counts
     return column.name in things and (column.chance("id", "code") >= 0.3 or "id" in means)
+
+
+def _is_coded(column: Column, read: Values, things: Collection[str | None]) -> bool:
+    """Whether the cells are keys such as D07 or NB-17, and the column stands for people, things or the rows' owners."""
+    if read.form != "text" or column.chance("time", "tags", "sequence", "media") > 0.5:
+        return False
+    means = names.head(column.name)
+    if column.kind == "ordinal" and read.place > 1 and not means & {"actor", "item", "query"}:
+        return False
+    if column.name not in things and read.place > 1 and not means & {"actor", "item", "query"}:
+        return False
+    if means & {"label", "rating", "happened", "setting", "place"}:
+        return False
+    matches = read.present.str.contains(_KEY).mean()
+    return isinstance(matches, float) and matches >= MOST_CODED
 
 
 def _names_rows(column: Column, rows: int) -> bool:
@@ -116,7 +148,9 @@ def _position(columns: Sequence[Column], rows: int) -> str | None:
         figures = column.statistics
         if "position" not in names.head(column.name) or figures.whole != 1.0 or column.chance("id") > 0.6:
             continue
-        if (figures.low or 0) in (0, 1) and (figures.high or 0) <= MOST_OF_POSITIONS and column.distinct < rows:
+        low, high = figures.low or 0.0, figures.high or 0.0
+        dense = high - low < 2 * column.distinct  # places follow each other
+        if low in (0, 1) and high <= MOST_OF_POSITIONS and column.distinct < rows and dense:
             return column.name
     return None
 
@@ -202,7 +236,9 @@ def _time(columns: Sequence[Column], rows: int) -> str | None:
         if column.chance("time") < 0.5:
             continue
         parts = set(names.words(column.name))
-        score = 2.0 - 1.5 * column.missing / rows - 0.05 * place - 1.2 * bool(parts & _LATER)
+        told = moments(column.name)
+        later = bool(parts & _LATER) or ("after" in told and "before" not in told)
+        score = 2.0 - 1.5 * column.missing / rows - 0.05 * place - 1.2 * later
         score += (
             0.3 * (column.distinct > 1)
             - 0.8 * (column.written == "clock")

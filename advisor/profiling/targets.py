@@ -6,6 +6,7 @@ The traits stand in traits.py, their fitted weights in weights.json; each reason
 """
 
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,11 @@ MOST_CANDIDATES = 12
 LEAST_TOLD = 0.3  # what a reason adds to the score, to be told
 FEWEST_TOGETHER = 2  # yes/no columns side by side that are answered together
 
+_SEVERAL = frozenset("both coordinates where and all three two each y beide alle deux coordonnees coordenadas".split())
+_NEXT = frozenset(
+    "next after afterwards naechste naechstes danach folgt suivant suivante ensuite siguiente despues seguinte depois "
+    "prossimo prossima dopo volgende daarna nasta sedan naeste".split()
+)
 _FEEDBACK: frozenset[names.Meaning] = frozenset({"rating", "happened"})
 
 
@@ -51,12 +57,12 @@ def choose(setting: Setting) -> Chosen:
         TargetCandidate(
             option.columns,
             value / sum(odds),
-            "tags" if len(option.columns) > 1 else by_name[option.columns[0]].kind,
+            by_name[option.columns[0]].kind if "together" not in option.traits else "tags",
             tuple(_sentences(option.traits)),
         )
         for option, value in zip(found, odds, strict=True)
     )
-    target = settle(candidates, setting.columns, setting.roles, setting.leaning)
+    target = settle(candidates, setting)
     return Chosen(target, candidates, _source(setting.columns, candidates, setting.roles, setting.leaning))
 
 
@@ -67,23 +73,26 @@ def options(setting: Setting) -> list[Option]:
     for place, column in enumerate(setting.columns):
         mine = traits.of_target(setting, place)
         found.append(Option((column.name,), _score(mine, weights), mine))
-    return found + _together(setting, found, weights)
+    return found + _together(setting, found, weights) + _numbers_together(setting, found, weights)
 
 
 def _score(mine: Mapping[str, float], weights: Mapping[str, float]) -> float:
     return sum(weights[name] * value for name, value in mine.items())
 
 
-def settle(
-    candidates: Sequence[TargetCandidate], columns: Sequence[Column], roles: Roles, leaning: Mapping[str, float]
-) -> str | tuple[str, ...] | None:
-    """The target for a task: none where nothing is predicted, or where only what was chosen is recorded."""
+def settle(candidates: Sequence[TargetCandidate], setting: Setting) -> str | tuple[str, ...] | None:
+    """The target for a task: none where nothing is predicted, or where only what was chosen is recorded; the thing
+    itself where it is asked which comes next."""
+    roles, leaning = setting.roles, setting.leaning
     likely = max(leaning, key=lambda name: leaning[name], default="") if leaning else ""
     if leaning.get(likely, 0.0) >= DECIDED:
         if likely in NO_TARGET:
             return None
-        known = {column.name: column for column in columns}
+        known = {column.name: column for column in setting.columns}
         if likely == "recommendation":
+            rated = any("rating" in names.meanings(name) and known[name].chance(*CLASSES) > 0.5 for name in known)
+            if roles.item is not None and not rated and _NEXT & set(setting.heard.words):
+                return roles.item
             return _liked(candidates, known)
         if likely == "ranking":
             return next((each.name for each in candidates[:3] if _is_judged(each, known, roles)), None)
@@ -133,22 +142,71 @@ def _together(setting: Setting, single: Sequence[Option], weights: Mapping[str, 
     found: list[Option] = []
     run: list[Option] = []
     for column, option in [*zip(setting.columns, single, strict=True), (None, None)]:
-        if column is not None and option is not None and _may_be_one_of_several(column, others):
+        fits = column is not None and _may_be_one_of_several(column, others, run)
+        if fits and option is not None and (not run or _related(run, option)):
             run.append(option)
             continue
         if len(run) >= FEWEST_TOGETHER:
-            mean = {name: 0.0 for each in run for name in each.traits}
-            for each in run:
-                for name, value in each.traits.items():
-                    mean[name] += value / len(run)
+            mean = _mean(run)
             mean["together"] = 3.0 * setting.leaning.get("tagging", 0.0) + 0.15 * min(len(run), 8) - 1.5
+            mean["together_prefix"] = bool(_prefix(run[0]) and _prefix(run[0]) == _prefix(run[1]))
             found.append(Option(tuple(each.columns[0] for each in run), _score(mean, weights), mean))
-        run = []
+        run = [option] if fits and option is not None else []
     return found
 
 
-def _may_be_one_of_several(column: Column, others: Collection[str | None]) -> bool:
-    return column.kind == "binary" and column.name not in others and not _asks(column.name)
+def _prefix(option: Option) -> str:
+    """The first of several words of a name."""
+    parts = names.words(option.columns[0])
+    return parts[0] if len(parts) > 1 else ""
+
+
+def _related(run: Sequence[Option], option: Option) -> bool:
+    """Whether a column goes on with a run: where two begin with one word, all must."""
+    if len(run) < FEWEST_TOGETHER or not _prefix(run[0]) or _prefix(run[0]) != _prefix(run[1]):
+        return True
+    return _prefix(option) == _prefix(run[0])
+
+
+def _numbers_together(setting: Setting, single: Sequence[Option], weights: Mapping[str, float]) -> list[Option]:
+    """Runs of numbers with names of one pattern, `x_mm` and `y_mm`, where the description wants several."""
+    several = bool(_SEVERAL & set(setting.heard.words)) * setting.leaning.get("regression", 0.0)
+    found: list[Option] = []
+    run: list[tuple[str, Option]] = []
+    for column, option in [*zip(setting.columns, single, strict=True), (None, None)]:
+        pattern = _pattern(column.name) if column is not None and column.chance(*NUMBERS) > 0.5 else ""
+        if option is not None and pattern and run and pattern == run[-1][0]:
+            run.append((pattern, option))
+            continue
+        if len(run) >= FEWEST_TOGETHER and several:
+            mean = _mean([option for _, option in run])
+            mean["together_numbers"] = several
+            found.append(Option(tuple(option.columns[0] for _, option in run), _score(mean, weights), mean))
+        run = [(pattern, option)] if option is not None and pattern else []
+    return found
+
+
+def _pattern(name: str) -> str:
+    """What names of one kind share: all but a letter that stands alone; "" where there is none.
+
+    >>> _pattern("x_mm") == _pattern("y_mm") != "", _pattern("width")
+    (True, '')
+    """
+    pattern, times = re.subn(r"(?<![^\W_])[^\W\d_](?![^\W_])", "·", name)
+    return pattern if times == 1 else ""
+
+
+def _mean(options: Sequence[Option]) -> dict[str, float]:
+    mean = {name: 0.0 for each in options for name in each.traits}
+    for each in options:
+        for name, value in each.traits.items():
+            mean[name] += value / len(options)
+    return mean
+
+
+def _may_be_one_of_several(column: Column, others: Collection[str | None], run: Sequence[Option]) -> bool:
+    never = column.kind == "constant" and column.statistics.high == 0.0 and bool(run)  # a label that no row here has
+    return (column.kind == "binary" or never) and column.name not in others and not _asks(column.name)
 
 
 def _asks(name: str) -> bool:

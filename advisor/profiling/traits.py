@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from advisor.profiling import mentions, names, pointing
+from advisor.profiling.followers import BOTH_WAYS, Cells, Following
 from advisor.profiling.mentions import Heard
 from advisor.profiling.moments import moments
 from advisor.profiling.roles import Roles
@@ -43,12 +44,16 @@ _UNFIT = (
 _WRITTEN_KINDS = ("text", "sequence", "tags")
 _OF_ANSWERS: tuple[names.Meaning, ...] = ("label", "happened", "rating", "tags", "score")  # the first that fits counts
 _AGAINST: tuple[names.Meaning, ...] = ("setting", "place", "weight", "position", "split")
+_COMMON = frozenset("id nr no num date datum time type name code is has of per total".split())
+_SOUND = frozenset("hear heard voice voices spoken speak speaks aloud announce announcement announcements say".split())
 _VAGUE: frozenset[names.Meaning] = frozenset({"id", "text", "item", "actor", "time"})
 _HORIZON = re.compile(
     r"(?:^|_|\b)(?:in|within|next|at)?_?\d+ ?(?:d|h|m|mo|mon|w|y|yr|min|days?|months?|tage?|monate?)\b", re.I
 )
 LOUD = 2.0  # from which a description asks for a column rather than names it
 MOST_BEHIND = 4
+PHRASE_WORDS = 1.5  # of a mean cell that was written, though it is short
+OUTSIDE = 0.2  # share of the words of a text that carry no label
 WIDE = 6  # columns, from which what is known later may stand behind the target
 
 # trait -> why, as the user is told; the other traits are not told
@@ -68,7 +73,10 @@ BECAUSE = {
     "tags": "its name is that of labels",
     "last": "it stands last",
     "later_behind": "what stands behind it is known later",
-    "gaps_told": "other columns are filled for one of its values alone",
+    "led_gaps": "other columns are filled for one of its values alone",
+    "led_gaps_within": "other columns are filled for one of its values alone",
+    "led_later": "what comes later follows from it",
+    "led_counted": "another column counts what it holds",
     "horizon": "its name looks ahead",
     "defined": "the description says what its values mean",
     "values_said": "the description names its values",
@@ -76,6 +84,10 @@ BECAUSE = {
     "asks_amount": "the description asks how much",
     "asks_class": "the description asks which",
     "output": "its name is that of what is written",
+    "echoed": "other columns are named after it",
+    "echoed_before": "an earlier value of it stands beside it",
+    "token_label": "it labels the words, a row each",
+    "together_numbers": "several numbers of one kind side by side",
     "into": "it stands where the text goes to",
     "together": "several yes/no columns side by side",
 }
@@ -90,7 +102,8 @@ class Setting(NamedTuple):
     heard: Heard
     leaning: Mapping[str, float]
     loud: Mapping[str, float]
-    gaps: Mapping[str, int]  # column -> others that are filled for one of its values alone
+    cells: Mapping[str, Cells]  # of the first rows
+    follow: Following  # column -> what follows from it
     named: Mapping[str, float]  # column -> share of its values that the description names
 
 
@@ -101,6 +114,8 @@ def of_target(setting: Setting, place: int) -> dict[str, float]:
         **_said(setting, column, place),
         **_of_name(column),
         **_of_place(setting, place),
+        **_of_followers(setting, column.name),
+        **_of_family(setting, column.name),
         **_of_values(setting, column),
         **_of_role(setting, column),
     }
@@ -148,7 +163,7 @@ def _of_name(column: Column) -> dict[str, float]:
         "told_before": "before" in said,
         "consequence": "consequence" in said and not said & {"after", "reaction", "before"},
         "time_name": "time" in last and "duration" not in last,
-        "somebody": "actor" in last and "happened" not in means,
+        "somebody": "actor" in last and not means & {"happened", "label"},
         "horizon": bool(_HORIZON.search(name.replace("_", " "))) and column.chance(*CLASSES) > 0.4,
         "y": names.words(name) in (("y",), ("target",), ("label",), ("ziel",)),
     }
@@ -160,7 +175,6 @@ def _of_place(setting: Setting, place: int) -> dict[str, float]:
         return {}
     later = [_later(each) for each in setting.columns]
     behind, before = later[place + 1 :], later[:place]
-    gaps = setting.gaps[setting.columns[place].name]
     return {
         "last": place == width - 1,
         "second_last": place == width - 2 and width >= WIDE,
@@ -171,8 +185,59 @@ def _of_place(setting: Setting, place: int) -> dict[str, float]:
         "later_next": bool(behind) and behind[0],
         "later_before": min(sum(before), 2),
         "plain_behind": min(len(behind) - sum(behind), MOST_BEHIND) * (width >= WIDE),
-        "gaps_told": min(gaps, 2),
     }
+
+
+def _of_followers(setting: Setting, name: str) -> dict[str, float]:
+    """What follows from the column, and from what it follows, unless both are settled by whose row it is."""
+    follow, roles = setting.follow, setting.roles
+    marks = [each for each in (roles.group, roles.item, roles.query, roles.time, *roles.ids) if each is not None]
+    found: dict[str, float] = {}
+    later = 0
+    for column in setting.columns:
+        other = column.name
+        ways, back = follow.get(name, {}).get(other, frozenset()), follow.get(other, {}).get(name, frozenset())
+        if not ways | back or other in roles.taken():
+            continue
+        if any(
+            mark not in (name, other) and _settles(follow, mark, name) and _settles(follow, mark, other)
+            for mark in marks
+        ):
+            continue
+        for way in ways:
+            found[f"led_{way}"] = min(found.get(f"led_{way}", 0.0) + 1.0, 2.0)
+        for way in back - BOTH_WAYS - {"coarser"}:  # what a rule decides is a coarser word, too, and may be asked for
+            found[f"follows_{way}"] = min(found.get(f"follows_{way}", 0.0) + 1.0, 2.0)
+        later += bool(ways) and _later(column)
+    found["led_later"] = min(later, 2)
+    return found
+
+
+def _settles(follow: Following, one: str, other: str) -> bool:
+    return bool(follow.get(one, {}).get(other, frozenset()) & {"copy", "coarser"})
+
+
+def _of_family(setting: Setting, name: str) -> dict[str, float]:
+    """Other columns that are named after this one: its plan, its last value, its bill. And the other way round."""
+    mine = _own_words(name)
+    found = {"echoed": 0.0, "echoes": 0.0, "echoed_before": 0.0}
+    if not mine:
+        return found
+    for column in setting.columns:
+        theirs = _own_words(column.name)
+        if column.name == name or not mine & theirs:
+            continue
+        found["echoed"] += mine < theirs
+        found["echoes"] += theirs < mine
+        found["echoed_before"] += "before" in moments(column.name) and "before" not in moments(name)
+    return {way: min(value, 2.0) for way, value in found.items()}
+
+
+def _own_words(name: str) -> set[str]:
+    """The words of a name but units, numbers and what names share by chance."""
+    return (
+        {word for word in names.words(name) if len(word) > 1 and not word.isdecimal()} - mentions.UNIT_WORDS - _COMMON
+    )
 
 
 def _later(column: Column) -> bool:
@@ -195,11 +260,27 @@ def _of_values(setting: Setting, column: Column) -> dict[str, float]:
         "output": written * ("output" in means),
         "input": written * ("input" in means and "output" not in last),
         "into": written * mentions.after_into(setting.heard, column.name),
-        "missing": column.missing / rows,
+        "missing": 0.0 if column.kind == "binary" and column.distinct == 1 else column.missing / rows,
+        "phrases": written * (column.kind in ("categorical", "id") and _are_phrases(column, rows)),
+        "sound_wanted": written * (column.kind == "media" and bool(_SOUND & set(setting.heard.words))),
+        "token_label": written * _labels_tokens(setting, column),
         "every_row_a_class": column.distinct == rows and column.kind in CLASSES,
         "every_row_a_number": plain and column.distinct >= 0.9 * rows,
         "fractions": plain and (column.statistics.whole or 1.0) < 1.0,
     }
+
+
+def _are_phrases(column: Column, rows: int) -> bool:
+    return column.statistics.words >= PHRASE_WORDS and column.distinct >= 0.8 * rows
+
+
+def _labels_tokens(setting: Setting, column: Column) -> bool:
+    """Whether the table has a word a row and the column labels them: "O" where there is nothing, or named so."""
+    if column.kind not in CLASSES | {"code", "id"} or column.distinct == setting.rows:
+        return False
+    cells = setting.cells[column.name].texts
+    outside = sum(cell in ("O", "_") for cell in cells) >= OUTSIDE * len(cells)
+    return outside or "tokens" in names.head(column.name)
 
 
 def _of_role(setting: Setting, column: Column) -> dict[str, float]:

@@ -29,6 +29,7 @@ SPELLED = tuple(dict.fromkeys(form for word in MISSING for form in (word, word.u
 NUMBERS_SHARE = 0.85  # a text column is of numbers when at least this share of its values are; the same for moments
 UNIT_SHARE = 0.5  # of the numbers carry the column's unit
 LONGEST_UNIT = 12
+FEWEST_MOMENTS = 5  # different numbers that all can be days or months, before they are taken for it
 FAR_OUT = 5.0  # a sentinel lies this many spans of the other values away from them
 MOST_LOOKED_AT = 3000  # different values of a column whose form is looked at
 
@@ -48,13 +49,19 @@ _FORM = {  # cells that a decimal mark reads without doubt or can read
 }
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2}[.,]\d{3}$"
 _LEADING_ZERO = r"^0\d+$"
+_MONTH = (  # its name, or what begins like it, in some languages
+    r"(?i:ja[nä]|ene|gen|janv|f[eé][bv]|m[aä]r|mai|may|mag|maj|mei|maa|avr|a[pb]r|jun|juin|giu|jul|juil|lug|a[gu][ogu]|ao[uû]"
+    r"|s[e]t|sep|o[ckt]t|okt|out|nov|d[eéi][czs])[a-zéûäç]{0,7}"
+)
 _MOMENTS = {
     "week": r"^\d{4}[- ]?[WK]W?\d{1,2}$",
-    "month": r"^(?:\d{4}[-/.](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[/.]\d{4}|[A-Za-zäé]{3,9}\.? '?\d{2,4})$",
+    "month": rf"^(?:\d{{4}}[-/.](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[/.]\d{{4}}|{_MONTH}\.?[- ]'?\d{{2,4}})$",
     "quarter": r"^(?:\d{4}[- /]?Q[1-4]|Q[1-4][- /]?\d{4})$",
     "clock": r"^(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?: ?[APap][Mm])?$",
+    "day": r"^(?:(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.|[0-3]?\d[./][01]?\d\.? \d{1,2}:\d\d"
+    rf"|(?:0?[1-9]|[12]\d|3[01])\.?[- ]{_MONTH}\.?)$",
     "mixed": r"^\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})"
-    r"|\d{1,2}\.? [A-Za-zäé]{3,9}\.? \d{4}|[A-Za-z]{3,9} \d{1,2}, \d{4})(?:[T ].{0,24})?$",
+    r"|\d{1,2}\.?[- ][A-Za-zäéû]{3,9}\.?[- ]'?(?:\d{4}|\d{2})|[A-Za-z]{3,9} \d{1,2}, \d{4})(?:[T ].{0,24})?$",
 }  # fmt: skip
 _ZONE = re.compile(r"\d{2}:\d{2}(?::\d{2})?(?:\.\d+)?\s*(Z|UTC|GMT|CET|CEST|[+-]\d{2}:?\d{2})$")
 _DURATION = r"^(?:P(?:\d+[DWMY])?(?:T[\dHMS.]+)?|(?:\d+ ?(?:d|h|m|min|s|sec|std)\.? ?){2,}|\d+:[0-5]\d:[0-5]\d)$"
@@ -152,15 +159,32 @@ def _of_numbers(
 
 
 def _numbers_are_moments(name: str, numbers: "pl.Series") -> str:
-    """ "year" or "epoch" where the name says time and the numbers can be that."""
+    """ "year" or "epoch" where the name says time and the numbers can be that; "together" for 20240304."""
     present = numbers.drop_nulls()
-    if not present.len() or "time" not in names.meanings(name) or not (present == present.round()).all():
+    if not present.len() or not (present == present.round()).all():
+        return ""
+    if _written_together(present):
+        return "together"
+    if "time" not in names.meanings(name):
         return ""
     low, high = float(present.min()), float(present.max())  # type: ignore[arg-type]
     if _YEARS[0] <= low and high <= _YEARS[1]:
         return "year"
     scale = 1e3 if low > _EPOCH[1] else 1.0
     return "epoch" if _EPOCH[0] * scale <= low and high <= _EPOCH[1] * scale else ""
+
+
+def _written_together(present: "pl.Series") -> bool:
+    """Whether all numbers are days or months in one piece, as in 20240304 and 202403."""
+    low, high = float(present.min()), float(present.max())  # type: ignore[arg-type]
+    if present.n_unique() < FEWEST_MOMENTS:
+        return False
+    if low >= 190_001 and high <= 210_012:
+        return bool((present % 100).is_between(1, 12).all())
+    if low >= 19_000_101 and high <= 21_001_231:
+        months, days = (present // 100) % 100, present % 100
+        return bool(months.is_between(1, 12).all() and days.is_between(1, 31).all())
+    return False
 
 
 def sentinel_numbers(numbers: "pl.Series") -> tuple[float, ...]:
