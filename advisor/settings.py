@@ -25,6 +25,7 @@ IN_WORDS = {
     "event": "whether the end was seen",
     "source": "what is read",
     "text": "the text",
+    "texts": "the texts",
     "document": "the text that is searched",
     "tags": "the tags",
     "image": "the image",
@@ -144,7 +145,17 @@ def _query(seen: Profile, taken: set[str]) -> str | None:
 
 
 def _tags(seen: Profile, taken: set[str]) -> str | None:
-    return _likeliest("tags")(seen, taken) or _target(seen, taken)
+    target = _target(seen, taken)
+    if any(each.name == target and each.kind == "tags" for each in seen.columns):
+        return target
+    return _likeliest("tags")(seen, taken) or target
+
+
+def _texts(seen: Profile, taken: set[str]) -> list[str] | None:
+    """Return all columns whose words may count; not the answer, nor what the split follows, nor what comes too late."""
+    others = {*taken, *seen.target_columns, *seen.leaking, seen.time, seen.group}
+    kinds = ("text", "sequence", "tags", "categorical")
+    return [each.name for each in seen.columns if each.name not in others and each.kind in kinds] or None
 
 
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
@@ -164,6 +175,7 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "weight": lambda seen, taken: _role("weight")(seen, taken) or _likeliest(*sorted(NUMBERS))(seen, taken),
     "source": lambda seen, taken: _role("source")(seen, taken) or _likeliest("text", "sequence")(seen, taken),
     "text": _likeliest("text", "sequence"),
+    "texts": _texts,
     "document": _likeliest("text", "sequence"),
     "image": _likeliest("media", "nested"),
     "time": _role("time"),

@@ -6,11 +6,13 @@ needs no threshold. Thresholds are chosen on validation examples, never on the t
 little is right to set a label at .3 (Fan and Lin, 2007, A Study on Threshold Selection for Multi-label Classification).
 """
 
+import json
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from models.kit import metrics
 from models.kit.metrics import Draws, Metric
@@ -78,6 +80,32 @@ def constant(truth: Marks, examples: int) -> Answers:
     common = np.zeros(share.size, dtype=np.bool_)
     common[order[:most]] = True
     return Answers(np.tile(share, (examples, 1)), np.tile(common, (examples, 1)))
+
+
+def shown(given: Answers, labels: Sequence[str], *, most: int = 50) -> pl.DataFrame:
+    """Returns for each example the labels that are set, as a JSON list with the likeliest first, then the chance of
+    each label where there are at most `most`.
+
+    >>> shown(answers(np.array([[0.6, 0.8]]), 0.5), ["war", "love"]).row(0)
+    ('["love", "war"]', 0.6, 0.8)
+    """
+    order = np.argsort(-given.chances, axis=1, kind="stable")
+    lists = [
+        json.dumps([labels[place] for place in places if set_[place]], ensure_ascii=False)
+        for places, set_ in zip(order, given.chosen, strict=True)
+    ]
+    few = labels if len(labels) <= most else []
+    chances = [pl.Series(f"chance of {label}", given.chances[:, place]) for place, label in enumerate(few)]
+    return pl.DataFrame([pl.Series("predicted", lists, dtype=pl.String), *chances])
+
+
+def each_f1(truth: Marks, given: Answers) -> Vector:
+    """Returns F1 of each label, of shape (labels,).
+
+    >>> each_f1(np.array([[True, False]]), answers(np.array([[0.6, 0.8]]), 0.5)).tolist()
+    [1.0, 0.0]
+    """
+    return _f1((truth & given.chosen).sum(axis=0), truth.sum(axis=0), given.chosen.sum(axis=0))
 
 
 def score(truth: Marks, given: Answers, *, seed: int) -> Draws:

@@ -8,15 +8,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from models.kit import cells, columns, splits
-from models.kit.config import Labelled
-from models.kit.errors import TableError, count
+from models.kit import cells, columns, config, splits
+from models.kit.config import Between
+from models.kit.errors import ConfigError, TableError, count
 from models.kit.splits import Split
 
 DELIMITERS = ("|", ";", ",", "\n", "\t", "/")  # the likelier first
@@ -25,6 +26,17 @@ SEEN_SHARE = 0.02  # of the cells hold a sign, below which it is no delimiter
 FEWEST_TAGS = 2
 
 _QUOTED = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,'"\[\]]+))\s*(?:,|$)""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tagged(config.Learning):
+    """What a template is told that learns which tags a row has."""
+
+    group: str | None
+    time: str | None
+    test_share: Annotated[float, Between(0.05, 0.5)]
+    validation_share: Annotated[float, Between(0.05, 0.5)]
+    fewest_examples: Annotated[int, Between(1, 1_000_000)]
 
 
 class Tags(NamedTuple):
@@ -152,13 +164,20 @@ def rarer(rows: Sequence[Sequence[str]], known: Sequence[str]) -> tuple[str, ...
     )
 
 
-def split(settings: Labelled, frame: pl.DataFrame, rows: Sequence[Sequence[str]]) -> Split:
+def split(settings: Tagged, frame: pl.DataFrame, rows: Sequence[Sequence[str]]) -> Split:
     """Returns the split that the settings ask for: by group, by time, or with every tag on all sides (`stratified`)."""
-    if settings.group is not None or settings.time is not None:
-        return splits.draw(settings, frame)
-    return stratified(
-        rows, test_share=settings.test_share, validation_share=settings.validation_share, seed=settings.seed
-    )
+    test, validation, seed = settings.test_share, settings.validation_share, settings.seed
+    if settings.time is not None and settings.group is not None:
+        raise ConfigError("group and time are both set; a split follows one of them, so set the other to null")
+    if settings.time is not None:
+        columns.check_name(frame, settings.time, setting="time")
+        times = columns.ordered(frame[settings.time])
+        return splits.by_time(times, name=settings.time, test_share=test, validation_share=validation)
+    if settings.group is not None:
+        columns.check_name(frame, settings.group, setting="group")
+        groups = columns.grouped(frame[settings.group])
+        return splits.by_group(groups, name=settings.group, test_share=test, validation_share=validation, seed=seed)
+    return stratified(rows, test_share=test, validation_share=validation, seed=seed)
 
 
 def stratified(rows: Sequence[Sequence[str]], *, test_share: float, validation_share: float = 0.0, seed: int) -> Split:
