@@ -66,6 +66,9 @@ def tokens(frame: pl.DataFrame, names: Sequence[str], signs: Mapping[str, str], 
                 parts = [part.strip().lower() for part in text.split(signs[name]) if part.strip()]
                 row += [each for part in parts for each in (part, f"{name}: {part}")]
                 continue
+            if text.isdecimal():  # a year: itself, and its decade
+                row += [f"{name}: {text}", f"{name}: {text[:-1]}…"]
+                continue
             words = corpus.words(text)
             words = [*words, *map(" ".join, pairwise(words))] if pairs else words
             row += words if place == 0 else [f"{name}: {word}" for word in words]
