@@ -108,7 +108,19 @@ def _target(seen: Profile, taken: set[str]) -> str | None:
 
 
 def _targets(seen: Profile, taken: set[str]) -> list[str] | None:
-    return list(seen.target_columns) or None
+    """Return the columns of the answer; one of yes and no together with its neighbours that are of yes and no as well."""
+    if len(seen.target_columns) != 1:
+        return list(seen.target_columns) or None
+    order = [each.name for each in seen.columns]
+    binary = [each.kind == "binary" and each.name not in taken for each in seen.columns]
+    first = last = order.index(seen.target_columns[0])
+    if not binary[first]:
+        return list(seen.target_columns)
+    while first > 0 and binary[first - 1]:
+        first -= 1
+    while last + 1 < len(order) and binary[last + 1]:
+        last += 1
+    return order[first : last + 1]
 
 
 def _role(name: str) -> Callable[[Profile, set[str]], str | None]:
