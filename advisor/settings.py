@@ -25,6 +25,7 @@ IN_WORDS = {
     "event": "whether the end was seen",
     "source": "what is read",
     "text": "the text",
+    "texts": "the texts",
     "document": "the text that is searched",
     "tags": "the tags",
     "image": "the image",
@@ -107,7 +108,19 @@ def _target(seen: Profile, taken: set[str]) -> str | None:
 
 
 def _targets(seen: Profile, taken: set[str]) -> list[str] | None:
-    return list(seen.target_columns) or None
+    """Return the columns of the answer; one of yes and no together with its neighbours that are of yes and no as well."""
+    if len(seen.target_columns) != 1:
+        return list(seen.target_columns) or None
+    order = [each.name for each in seen.columns]
+    binary = [each.kind == "binary" and each.name not in taken for each in seen.columns]
+    first = last = order.index(seen.target_columns[0])
+    if not binary[first]:
+        return list(seen.target_columns)
+    while first > 0 and binary[first - 1]:
+        first -= 1
+    while last + 1 < len(order) and binary[last + 1]:
+        last += 1
+    return order[first : last + 1]
 
 
 def _role(name: str) -> Callable[[Profile, set[str]], str | None]:
@@ -144,7 +157,17 @@ def _query(seen: Profile, taken: set[str]) -> str | None:
 
 
 def _tags(seen: Profile, taken: set[str]) -> str | None:
-    return _likeliest("tags")(seen, taken) or _target(seen, taken)
+    target = _target(seen, taken)
+    if any(each.name == target and each.kind == "tags" for each in seen.columns):
+        return target
+    return _likeliest("tags")(seen, taken) or target
+
+
+def _texts(seen: Profile, taken: set[str]) -> list[str] | None:
+    """Return all columns whose words may count; not the answer, nor what the split follows, nor what comes too late."""
+    others = {*taken, *seen.target_columns, *seen.leaking, seen.time, seen.group}
+    kinds = ("text", "sequence", "tags", "categorical")
+    return [each.name for each in seen.columns if each.name not in others and each.kind in kinds] or None
 
 
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
@@ -164,6 +187,7 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "weight": lambda seen, taken: _role("weight")(seen, taken) or _likeliest(*sorted(NUMBERS))(seen, taken),
     "source": lambda seen, taken: _role("source")(seen, taken) or _likeliest("text", "sequence")(seen, taken),
     "text": _likeliest("text", "sequence"),
+    "texts": _texts,
     "document": _likeliest("text", "sequence"),
     "image": _likeliest("media", "nested"),
     "time": _role("time"),

@@ -204,6 +204,10 @@ def _value(node: yaml.Node, kind: Any, where: str) -> Any:
         return node.value
     if kind is str:
         return node.value
+    if kind is bool:
+        if node.value.lower() not in ("true", "false"):
+            raise ConfigError(f"{where}: should be true or false, not {node.value!r}")
+        return node.value.lower() == "true"
     return _number(node.value, kind, where)
 
 

@@ -19,6 +19,7 @@ Vector = npt.NDArray[np.float64]
 SIZE_INCHES, DOTS_PER_INCH = (6.4, 4.8), 110
 Z = 1.96  # standard errors of a 95 % interval
 MOST_POINTS = 10_000  # of a scatter plot
+MOST_BARS = 30
 MOST_CELLS_WRITTEN = 15  # classes up to which a confusion matrix shows its counts
 CALIBRATION_BINS = 10
 FEWEST_IN_BIN = 5  # rows
@@ -109,6 +110,17 @@ def precision_recall(path: Path, positive: npt.NDArray[np.bool_], probability: V
         axes.set_xlabel("recall: share of the real ones that are found")
         axes.set_ylabel("precision: share of the found ones that are real")
         axes.legend(frameon=False, loc="lower left")
+
+
+def bars(path: Path, values: Vector, *, names: Sequence[str], title: str, axis: str) -> None:
+    """Draws a value from 0 to 1 for each name, the first ones on top."""
+    with _axes(path, title) as axes:
+        shown = range(min(len(names), MOST_BARS))
+        axes.barh(shown, values[: len(shown)], color=COLOUR)
+        axes.set_yticks(shown, [_label(names[place]) for place in shown], fontsize=8)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1)
+        axes.set_xlabel(axis)
 
 
 def learning_curve(path: Path, history: Sequence[Point], *, title: str) -> None:

@@ -117,3 +117,25 @@ def test_text_is_taken_as_written(tmp_path: Path) -> None:
     )
     found = config.read(path, Settings)
     assert (found.target, found.group, found.time) == ("no", "2024", None)
+
+
+@pytest.mark.parametrize(("written", "value"), [("true", True), ("false", False), ("False", False)])
+def test_true_and_false_are_told_apart(tmp_path: Path, written: str, value: bool) -> None:
+    assert config.read(_switch(tmp_path, written), Switch).refit is value
+
+
+def test_what_is_neither_true_nor_false_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="refit: should be true or false, not 'maybe'"):
+        config.read(_switch(tmp_path, "maybe"), Switch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switch(config.Project):
+    refit: bool
+
+
+def _switch(tmp_path: Path, written: str) -> Path:
+    file = tmp_path / "config.yaml"
+    lines = ["table: t.csv", "metric: m", "seed: 0", "threads: 1", "output: o", f"refit: {written}"]
+    file.write_text("\n".join(lines) + "\n")
+    return file
