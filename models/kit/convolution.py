@@ -5,6 +5,7 @@ each at half the height and width of the one before and twice as wide, until fou
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ SMALLEST_SIDE = 4  # of a map, in pixels
 TOGETHER = 256  # pictures whose outputs are computed at once
 SMALLEST_SPREAD = 1e-6
 
-End = Literal["places", "strongest"]
+End = Literal["places", "anywhere"]
 Width = Annotated[int, Between(1, 4096)]
 
 
@@ -49,7 +50,8 @@ class Form(NamedTuple):
     """What a network is built of: the pictures' channels and size, its outputs and its width.
 
     `end` says how the last map becomes outputs: "places" weighs each place of it, as for one centred thing;
-    "strongest" takes the largest value of each output over all places, as for things that may be anywhere.
+    "anywhere" joins the scores of all places softly to their largest (log-sum-exp), as for things that may be anywhere.
+    `members` networks of this form are asked together.
     """
 
     channels: int
@@ -58,6 +60,7 @@ class Form(NamedTuple):
     outputs: int
     features: int
     end: End
+    members: int = 1
 
 
 class Scale(NamedTuple):
@@ -140,8 +143,27 @@ class Network(tc.nn.Module):
         if self.end == "places":
             found: tc.Tensor = self.last(self.drop(x.flatten(1)))
             return found
-        strongest: tc.Tensor = self.last(self.drop(x.flatten(2).transpose(1, 2))).amax(1)
+        strongest: tc.Tensor = self.last(self.drop(x.flatten(2).transpose(1, 2))).logsumexp(1)
         return strongest
+
+
+class Together(tc.nn.Module):
+    """Several networks that are trained apart and asked together: the logarithm of their mean probability.
+
+    >>> nets = Together(Form(1, 8, 8, outputs=3, features=4, end="places", members=2), dropout=0.0).eval()
+    >>> round(nets(tc.zeros(1, 1, 8, 8)).exp().sum().item(), 5)
+    1.0
+    """
+
+    def __init__(self, form: Form, *, dropout: float) -> None:
+        """Draws the weights of each."""
+        self.nets = tc.nn.Sequential(*(Network(form, dropout=dropout) for _ in range(form.members)))
+
+    def forward(self, x: tc.Tensor) -> tc.Tensor:
+        """Logarithms of the mean probability (pictures, outputs) of pictures (pictures, channels, height, width)."""
+        each = [tc.log_softmax(net(x), -1) for _, net in self.nets.children()]
+        found: tc.Tensor = tc.logsumexp(tc.stack(each), 0) - math.log(len(each))
+        return found
 
 
 def scale(pixels: Pixels) -> Scale:
@@ -287,8 +309,8 @@ def save(model: Model, folder: Path) -> None:
 
 
 def build(form: Form) -> tc.nn.Module:
-    """Returns the untrained network of that form."""
-    return Network(form, dropout=0.0)
+    """Returns the untrained network of that form, or several."""
+    return Network(form, dropout=0.0) if form.members == 1 else Together(form, dropout=0.0)
 
 
 def load(folder: Path, settings: Any, *, build: Callable[[Form], tc.nn.Module] = build) -> Model:
@@ -312,12 +334,28 @@ def load(folder: Path, settings: Any, *, build: Callable[[Form], tc.nn.Module] =
     return Model(form, scale, names, columns, net, told)
 
 
-def fresh(pixels: Pixels, split: Split, *, outputs: int, settings: Any, end: End) -> tuple[Form, Scale, Network]:
+class Fresh(NamedTuple):
+    """What an untrained network is built of, the scale of the training pictures, and the network."""
+
+    form: Form
+    scale: Scale
+    net: Network
+
+
+def fresh(pixels: Pixels, split: Split, *, outputs: int, settings: Any, end: End) -> Fresh:
     """Returns what the settings' `width`, `dropout` and `seed` make for these pictures, not yet trained."""
     _, channels, height, width = pixels.shape
     form = Form(channels, height, width, outputs, settings.width, end)
     tc.manual_seed(settings.seed)
-    return form, scale(pixels[split.train]), Network(form, dropout=settings.dropout)
+    return Fresh(form, scale(pixels[split.train]), Network(form, dropout=settings.dropout))
+
+
+def together(form: Form, nets: Sequence[Network]) -> Together:
+    """Returns trained networks as one."""
+    found = Together(form, dropout=0.0)
+    for (_, place), net in zip(found.nets.children(), nets, strict=True):
+        place.load_state_dict(net.state_dict())
+    return found.eval()
 
 
 def onnx(model: Model, settings: Any) -> Onnx:

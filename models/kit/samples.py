@@ -139,7 +139,7 @@ def _canvases() -> Sample:
 def _crowds() -> Sample:
     """One row for each canvas, with the digits that are on it, each named once."""
     rows = [
-        (canvases.png(each.picture), " ".join(sorted({digit for digit, *_ in each.digits})), f"sheet {each.sheet + 1}")
+        (canvases.png(each.picture), "|".join(sorted({digit for digit, *_ in each.digits})), f"sheet {each.sheet + 1}")
         for each in canvases.draw(CROWDS, most_digits=5, seed=1)
     ]
     return Sample(

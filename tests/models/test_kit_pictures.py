@@ -142,7 +142,7 @@ def test_columns_of_pixels_say_which_is_none() -> None:
     with pytest.raises(TableError, match="2 numbers are no square picture"):
         pictures.of_columns(frame.select("a", "c"), "ac", side=None, colour="auto")
     with pytest.raises(TableError, match="there is no column 'e', a pixel of training"):
-        pictures.of_columns(frame, "abce", side=None, colour="auto")
+        pictures.of_columns(frame, "acde", side=None, colour="auto")
 
 
 def test_bare_pixels_have_names(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Says what a picture shows, with a small convolutional network on tensor_core; beside it shares and an SVC."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -31,6 +32,7 @@ class Settings(config.Labelled):
     side: Annotated[int, Between(8, 4096)] | None
     colour: Colour
     positive: str | None
+    members: Annotated[int, Between(1, 100)]
     width: convolution.Width
     dropout: Annotated[float, Between(0, 0.95)]
     shift: Annotated[float, Between(0, 0.5)]
@@ -122,18 +124,43 @@ def peer(case: Run) -> Callable[[Rows], Vector]:
 
 
 def fit(case: Run) -> Fitted[Model]:
-    """Returns the network as its loss was lowest on the validation pictures."""
+    """Returns the networks, each as its loss was lowest on the pictures that stop it."""
     settings, names, target = case.settings, case.prepared.names, case.prepared.target
-    form, scale, net = convolution.fresh(
-        case.data.examples, case.split, outputs=len(names), settings=settings, end="places"
-    )
+    pixels, parts = case.data.examples, parted(case.split, settings)
+    form, scale, _ = convolution.fresh(pixels, case.split, outputs=len(names), settings=settings, end="places")
+    seen = convolution.seen(pixels, scale)
 
     def loss(scores: tc.Tensor, rows: Rows) -> tc.Tensor:
         found: tc.Tensor = tc.cross_entropy(scores, tc.as_tensor(target[rows]))
         return found
 
-    run = convolution.train(net, convolution.seen(case.data.examples, scale), case.split, settings, loss)
-    return Fitted(Model(form, scale, names, case.data.about.columns, net), *run)
+    nets, runs, left = [], [], settings.time_budget_seconds
+    for place, part in enumerate(parts):
+        now = replace(settings, seed=settings.seed + place, time_budget_seconds=max(left / (len(parts) - place), 0.1))
+        nets.append(convolution.fresh(pixels, part, outputs=len(names), settings=now, end="places").net)
+        started = time.perf_counter()
+        runs.append(convolution.train(nets[-1], seen, part, now, loss))
+        left -= time.perf_counter() - started
+        if runs[-1].interrupted:
+            break
+    form = form._replace(members=len(nets))
+    net = nets[0] if len(nets) == 1 else convolution.together(form, nets)
+    said = runs[-1].ended if len(nets) == 1 else f"{len(nets)} networks; the last: {runs[-1].ended}"
+    model = Model(form, scale, names, case.data.about.columns, net)
+    return Fitted(model, said, runs[0].history, runs[-1].interrupted)
+
+
+def parted(split: Split, settings: Settings) -> list[Split]:
+    """Returns for each network which pictures train it and which stop it.
+
+    One network stops on the validation pictures. Of several, each stops on another part of all known pictures, drawn at
+    random, so that every picture trains most of them; with a group or a time in the split all stop on the same ones.
+    """
+    if settings.members == 1 or settings.group is not None or settings.time is not None:
+        return [split] * settings.members
+    known = np.concatenate([split.train, split.validation])
+    parts = np.array_split(np.random.default_rng(settings.seed).permutation(known), settings.members)
+    return [split._replace(train=np.setdiff1d(known, part), validation=np.sort(part)) for part in parts]
 
 
 def predict(model: Model, pixels: Pixels, settings: Settings) -> Vector:
@@ -208,6 +235,6 @@ TEMPLATE: Task[Any, Any, Any, Any, Any] = Task(
     onnx=convolution.onnx,
     features=convolution.features,
     plots=draw,
-    smoke={"epochs": 12, "width": 12},
+    smoke={"epochs": 10, "width": 12, "members": 2},
     smoke_examples=300,
 )
