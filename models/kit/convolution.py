@@ -50,7 +50,8 @@ class Form(NamedTuple):
     """What a network is built of: the pictures' channels and size, its outputs and its width.
 
     `end` says how the last map becomes outputs: "places" weighs each place of it, as for one centred thing;
-    "anywhere" joins the scores of all places softly to their largest (log-sum-exp), as for things that may be anywhere.
+    "anywhere" takes the logarithm of the mean exponential over all places: near their largest, as for what may be
+    anywhere.
     `members` networks of this form are asked together.
     """
 
@@ -143,8 +144,9 @@ class Network(tc.nn.Module):
         if self.end == "places":
             found: tc.Tensor = self.last(self.drop(x.flatten(1)))
             return found
-        strongest: tc.Tensor = self.last(self.drop(x.flatten(2).transpose(1, 2))).logsumexp(1)
-        return strongest
+        each = self.last(self.drop(x.flatten(2).transpose(1, 2)))
+        joined: tc.Tensor = tc.logsumexp(each, 1) - math.log(each.shape[1])
+        return joined
 
 
 class Together(tc.nn.Module):

@@ -245,6 +245,6 @@ TEMPLATE: Task[Any, Any, Any, Any, Any] = Task(
     onnx=onnx,
     features=lambda model: convolution.features(model.network),
     plots=draw,
-    smoke={"epochs": 6, "width": 8, "batch_pictures": 16, "learning_rate": 0.004},
+    smoke={"epochs": 4, "width": 8, "batch_pictures": 16, "learning_rate": 0.004},
     smoke_examples=400,
 )

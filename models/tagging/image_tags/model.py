@@ -20,7 +20,7 @@ from models.kit.pictures import Colour, Pixels
 from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Task, Trained, take
 
-TREES = 200
+TREES = 100
 FEWEST_AT_LEAF = 2  # pictures
 
 Vector = npt.NDArray[np.float64]
@@ -233,6 +233,6 @@ TEMPLATE: Task[Any, Any, Any, Any, Any] = Task(
     onnx=convolution.onnx,
     features=convolution.features,
     plots=draw,
-    smoke={"epochs": 6, "width": 8, "learning_rate": 0.004, "batch_pictures": 16, "shift": 0.02, "turn": 0.0},
-    smoke_examples=600,
+    smoke={"epochs": 6, "width": 8, "side": 32, "learning_rate": 0.004, "batch_pictures": 8},
+    smoke_examples=800,
 )
