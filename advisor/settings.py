@@ -29,6 +29,10 @@ IN_WORDS = {
     "document": "the text that is searched",
     "tags": "the tags",
     "image": "the image",
+    "x": "where a box begins, from the left",
+    "y": "where a box begins, from the top",
+    "w": "how wide a box is",
+    "h": "how high a box is",
 }
 
 
@@ -131,6 +135,16 @@ def _role(name: str) -> Callable[[Profile, set[str]], str | None]:
     return find
 
 
+def _called(*names: str) -> Callable[[Profile, set[str]], str | None]:
+    """Return a finder of the column that bears one of those names."""
+
+    def find(seen: Profile, taken: set[str]) -> str | None:
+        free = [each.name for each in seen.columns if each.name not in taken]
+        return next((name for wanted in names for name in free if name.casefold() == wanted), None)
+
+    return find
+
+
 def _likeliest(*kinds: str) -> Callable[[Profile, set[str]], str | None]:
     """Return a finder of the column that is likeliest of those kinds, of equal ones that with the longest cells."""
 
@@ -190,6 +204,10 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "texts": _texts,
     "document": _likeliest("text", "sequence"),
     "image": _likeliest("media", "nested"),
+    "x": _called("x", "left", "box_x"),
+    "y": _called("y", "top", "box_y"),
+    "w": _called("w", "width", "box_w", "box_width"),
+    "h": _called("h", "height", "box_h", "box_height"),
     "time": _role("time"),
     "group": _role("group"),
 }

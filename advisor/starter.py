@@ -98,7 +98,8 @@ def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target
         table_name = _copy_table(table, new)
         frame = tables.read(new / table_name)
         seen = profiles.profile(frame, description=framing.description, target=_named(target, framing, frame.columns))
-        _settle(new, framing, template, frame, seen, table_name, named=target is not None)
+        pictures = Path(table).resolve().parent if isinstance(table, str | os.PathLike) else None
+        _settle(new, framing, template, frame, seen, table_name, named=target is not None, pictures=pictures)
         told = seen.target if isinstance(seen.target, str) else None
         framing = framing._replace(card=framing.card._replace(target=told or framing.card.target), profile=seen)
     problem = {
@@ -130,9 +131,20 @@ def _write_rule(new: Path, framing: Framing, frame: Any, target: str) -> dict[st
 
 
 def _settle(
-    new: Path, framing: Framing, template: Template, frame: Any, seen: profiles.Profile, table: str, *, named: bool
+    new: Path,
+    framing: Framing,
+    template: Template,
+    frame: Any,
+    seen: profiles.Profile,
+    table: str,
+    *,
+    named: bool,
+    pictures: Path | None,
 ) -> None:
-    """Write config.yaml for the table, and see that the template can read and split it."""
+    """Write config.yaml for the table, and see that the template can read and split it.
+
+    The pictures of a table stay where they are; their paths begin in the folder `pictures`.
+    """
     if "target" in config.optional(template.folder / "config.yaml") and not isinstance(seen.target, str):
         raise Refused("a starter learns one column, and none was found that says what to predict; name the target")
     source, place = template.folder / "config.yaml", new / "config.yaml"
@@ -141,6 +153,8 @@ def _settle(
         config.write(source, place, table=table, target=seen.target, **changes)
         return
     chosen = settings.choose(source, framing, seen)
+    if pictures is not None and chosen.settings.get("image") is not None:
+        chosen.settings["image_folder"] = str(pictures)
     config.write(source, place, table=table, **chosen.settings)
     try:
         _try(template, new)

@@ -1,12 +1,16 @@
 """The data sets that travel with scikit-learn, with readable names: small, free, and there without a network."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from models.kit import canvases
 from models.kit.errors import TableError, did_you_mean
 
+CANVASES, CROWDS = 2_400, 3_000  # pictures
+_DIGITS = "models/kit/canvases.py, of the digits of scikit-learn: Alpaydin and Kaynak, 1998, UCI"
 PREFIX = "sample:"  # in config.yaml: `table: sample:diabetes`
 
 
@@ -24,7 +28,7 @@ def names() -> tuple[str, ...]:
     """Returns the ids of the data sets.
 
     >>> names()
-    ('breast_cancer', 'diabetes', 'digits', 'postage', 'wine')
+    ('breast_cancer', 'canvases', 'crowds', 'diabetes', 'digits', 'postage', 'wine')
     """
     return tuple(sorted(_SAMPLES))
 
@@ -113,8 +117,44 @@ def _postage() -> Sample:
     )
 
 
+@cache  # it takes seconds
+def _canvases() -> Sample:
+    """One row for each digit of a canvas."""
+    rows = [
+        (url, *digit, f"sheet {each.sheet + 1}")
+        for each in canvases.draw(CANVASES, most_digits=4, seed=0)
+        for url in [canvases.png(each.picture)]
+        for digit in each.digits
+    ]
+    return Sample(
+        pl.DataFrame(rows, schema=["image", "digit", "x", "y", "w", "h", "sheet_id"], orient="row"),
+        "digit",
+        "Handwritten digits pasted on 2,400 canvases among torn pieces of others: which is where",
+        f"made for this project ({_DIGITS})",
+        "CC BY 4.0",
+    )
+
+
+@cache
+def _crowds() -> Sample:
+    """One row for each canvas, with the digits that are on it, each named once."""
+    rows = [
+        (canvases.png(each.picture), "|".join(sorted({digit for digit, *_ in each.digits})), f"sheet {each.sheet + 1}")
+        for each in canvases.draw(CROWDS, most_digits=5, seed=1)
+    ]
+    return Sample(
+        pl.DataFrame(rows, schema=["image", "digits", "sheet_id"], orient="row"),
+        "digits",
+        "Handwritten digits pasted on 3,000 canvases among torn pieces of others: which are there",
+        f"made for this project ({_DIGITS})",
+        "CC BY 4.0",
+    )
+
+
 _SAMPLES: dict[str, Callable[[], Sample]] = {
     "breast_cancer": _breast_cancer,
+    "canvases": _canvases,
+    "crowds": _crowds,
     "diabetes": _diabetes,
     "digits": _digits,
     "postage": _postage,
