@@ -166,6 +166,7 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "text": _likeliest("text", "sequence"),
     "document": _likeliest("text", "sequence"),
     "image": _likeliest("media", "nested"),
+    "series": lambda seen, taken: _role("group")(seen, taken) if seen.time is not None else None,
     "time": _role("time"),
     "group": _role("group"),
 }
