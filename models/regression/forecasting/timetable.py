@@ -150,8 +150,8 @@ def starts(end: int, horizon: int, settings: "Settings") -> tuple[int, int]:
 def asked(frame: pl.DataFrame, table: Table, history: Panel, settings: "Settings") -> Panel:
     """Returns the rows to forecast: those without a value. Rows with a value are news, and continue the history.
 
-    A row after the history, and after the news of its series, is forecast from there; one before it as in the test, from the start of
-    its horizon. Raises `TableError` where a row lies too far ahead, or its moment or its series is unknown.
+    A row after the history, and after the news of its series, is forecast from there; one before it as in the test,
+    from the start of its horizon. Raises `TableError` where a row lies too far ahead, or its moment or its series is unknown.
     """
     needed = _asked_columns(settings)
     for name in needed:
