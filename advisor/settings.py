@@ -143,10 +143,22 @@ def _query(seen: Profile, taken: set[str]) -> str | None:
     return next((name for name in (seen.query, seen.group, *seen.ids) if name is not None and name not in taken), None)
 
 
+def _series(seen: Profile, taken: set[str]) -> str | None:
+    """Return what tells several series apart: moments that stand in several rows are those of its values."""
+    moments = next((each.distinct for each in seen.columns if each.name == seen.time), seen.rows)
+    if moments >= seen.rows:
+        return None
+    free = [each for each in seen.columns if each.name not in taken and each.name != seen.time]
+    names = [each for each in free if each.kind in SERIES_KINDS and moments * each.distinct >= seen.rows]
+    fewest = min(names, key=lambda each: each.distinct, default=None)
+    return _role("group")(seen, taken) or (fewest.name if fewest is not None else None)
+
+
 def _tags(seen: Profile, taken: set[str]) -> str | None:
     return _likeliest("tags")(seen, taken) or _target(seen, taken)
 
 
+SERIES_KINDS = frozenset({"binary", "categorical", "code", "id"})
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
 FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "target": _target,
@@ -166,7 +178,7 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "text": _likeliest("text", "sequence"),
     "document": _likeliest("text", "sequence"),
     "image": _likeliest("media", "nested"),
-    "series": lambda seen, taken: _role("group")(seen, taken) if seen.time is not None else None,
+    "series": _series,
     "time": _role("time"),
     "group": _role("group"),
 }

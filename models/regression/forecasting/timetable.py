@@ -151,7 +151,7 @@ def asked(frame: pl.DataFrame, table: Table, history: Panel, settings: "Settings
     """Returns the rows to forecast: those without a value. Rows with a value are news, and continue the history.
 
     A row after the history, and after the news of its series, is forecast from there; one before it as in the test,
-    from the start of its horizon. Raises `TableError` where a row lies too far ahead, or its moment or its series is unknown.
+    from the start of its horizon. Raises `TableError` where a row lies too far ahead, or its moment is unknown.
     """
     needed = _asked_columns(settings)
     for name in needed:
