@@ -19,7 +19,7 @@ Matrix = npt.NDArray[np.float64]
 Inputs = npt.NDArray[np.float32]
 
 FARTHEST = 6.0  # standard deviations from the mean, beyond which an input is taken for that
-MOST_ROWS = 200_000  # of an epoch
+FEWEST_ROWS, MOST_ROWS = 2_000, 200_000  # of an epoch; moments of a short series are met from several distances
 
 
 class Side(tc.nn.Module):

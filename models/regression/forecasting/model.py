@@ -206,6 +206,7 @@ def fit(case: Run) -> Fitted[Model]:
 
     def drawing(rows: Rows) -> Callable[[np.random.Generator], tuple[npt.NDArray[np.float32], Matrix]]:
         usable = learnable(case, rows)
+        usable = np.tile(usable, -(-forecaster.FEWEST_ROWS // usable.size))
 
         def drawn(generator: np.random.Generator) -> tuple[npt.NDArray[np.float32], Matrix]:
             some = usable if usable.size <= forecaster.MOST_ROWS else generator.choice(usable, forecaster.MOST_ROWS)

@@ -21,6 +21,7 @@ DAY_SECONDS = 86_400.0
 MONTH_DAYS, MOST_MONTHS = (28, 31), 12  # how long a month is, and up to how many months a step may take
 OFF_GRID = 0.05  # of a step
 MOST_ODD = 0.05  # share of rows that may lie off the grid, or twice at one moment, and are left out
+_MONTH = r"^\s*(\d{4}-(?:0[1-9]|1[0-2]))\s*$"
 MOST_CELLS = 200_000_000  # of the grid: series × moments
 
 
@@ -112,7 +113,10 @@ def moments(column: pl.Series, clock: Clock | None = None) -> npt.NDArray[np.gen
 
     >>> moments(pl.Series("day", ["2024-01-02"]))
     array(['2024-01-02T00:00:00.000000'], dtype='datetime64[us]')
+
+    A month (2024-01) is read as its first day.
     """
+    column = _days(column)
     if clock is None or not column.len():
         return columns.ordered(column)
     if clock.kind == "number":
@@ -122,6 +126,15 @@ def moments(column: pl.Series, clock: Clock | None = None) -> npt.NDArray[np.gen
     if column.dtype in (pl.Date, pl.Datetime):
         return cells.moments(column).to_numpy()
     raise TableError(f"time: column {column.name!r} should hold dates, as the table of the training did")
+
+
+def pattern(column: pl.Series) -> str:
+    """Returns the pattern of dates that are written as text.
+
+    >>> pattern(pl.Series(["2024-01", "2024-02"]))
+    '%Y-%m-%d'
+    """
+    return cells.date_pattern(_days(column)) or ""
 
 
 def names(frame: pl.DataFrame, series: str | None) -> npt.NDArray[np.str_]:
@@ -225,6 +238,11 @@ def filled(values: Matrix, *, season: int) -> Matrix:
 def take(panel: Panel, rows: Places) -> Panel:
     """Returns some of the examples; what is known about the series stays whole."""
     return panel._replace(series=panel.series[rows], position=panel.position[rows], steps=panel.steps[rows], shown=None)
+
+
+def _days(column: pl.Series) -> pl.Series:
+    """Returns the column with months written as their first days."""
+    return column.str.replace(_MONTH, "${1}-01") if column.dtype == pl.String else column
 
 
 def _months(moments: npt.NDArray[np.generic]) -> Matrix:

@@ -92,8 +92,8 @@ def read(settings: "Settings", folder: Path, most: int | None) -> Data[Panel]:
     series = np.searchsorted(known_series, named).clip(max=len(known_series) - 1)
     usable &= np.array(known_series)[series] == named
     typed = frame[settings.time].dtype == pl.String and np.issubdtype(moments.dtype, np.datetime64)
-    pattern = cells.date_pattern(frame[settings.time]) if typed else None
-    clock = panels.clock(moments[usable], series[usable], pattern=pattern or "")
+    pattern = panels.pattern(frame[settings.time]) if typed else ""
+    clock = panels.clock(moments[usable], series[usable], pattern=pattern)
     rows = np.flatnonzero(usable)
     position = panels.positions(clock, moments)
     on_grid, odd = panels.on_grid(position[rows], series[rows])

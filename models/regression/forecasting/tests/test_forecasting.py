@@ -182,12 +182,14 @@ def test_tables_that_are_no_series_are_refused(task: Any, tmp_path: Path) -> Non
             programs.case(task, given, folder=tmp_path, most=None)
 
 
-def test_months_are_counted_by_the_calendar(task: Any, tmp_path: Path) -> None:
-    """A series of month ends, with a trend that a naive forecast lags behind."""
+@pytest.mark.parametrize("as_text", [False, True])
+def test_months_are_counted_by_the_calendar(task: Any, tmp_path: Path, as_text: bool) -> None:
+    """A series of month ends, or of months as 2024-01, with a trend that a naive forecast lags behind."""
     days = pl.datetime_range(dt.datetime(2004, 1, 1), dt.datetime(2023, 12, 1), "1mo", eager=True).dt.month_end()
     generator = np.random.default_rng(1)
     sold = np.arange(240) + 10 * np.sin(2 * np.pi * np.arange(240) / 12) + generator.normal(size=240)
-    pl.DataFrame({"day": days, "sales": sold}).write_parquet(tmp_path / "shops.parquet")
+    written = {True: days.dt.strftime("%Y-%m"), False: days}[as_text]
+    pl.DataFrame({"day": written, "sales": sold}).write_parquet(tmp_path / "shops.parquet")
     given = settings(task, tmp_path, series=None, known=[], epochs=60)
     found = programs.case(task, given, folder=tmp_path, most=None)
     assert found.prepared.plan.seasons == (12,)
