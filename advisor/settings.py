@@ -31,6 +31,9 @@ IN_WORDS = {
 }
 
 
+DISPENSABLE = ("series", "step", "part")  # roles that a table may lack though the template's own has them
+
+
 class Chosen(NamedTuple):
     """The settings that follow from a table, and those of them that may be dropped where they do not serve."""
 
@@ -50,6 +53,9 @@ def choose(template_config: Path, framing: Framing, seen: Profile) -> Chosen:
         if role not in asked or role in ("time", "group"):
             continue
         column = _namesake(role, seen, taken) or find(seen, taken)
+        if column is None and role in DISPENSABLE:
+            found[role] = None
+            continue
         if column is None and not asked[role]:
             column = _only(seen, taken)
         if column is None and not asked[role]:
@@ -143,10 +149,30 @@ def _query(seen: Profile, taken: set[str]) -> str | None:
     return next((name for name in (seen.query, seen.group, *seen.ids) if name is not None and name not in taken), None)
 
 
+def _step(seen: Profile, taken: set[str]) -> str | None:
+    """Return the column that orders the moments of a signal."""
+    named = (each.name for each in seen.columns if each.name.casefold() in MOMENTS)
+    return next((name for name in (seen.time, *named) if name is not None and name not in taken), None)
+
+
+def _series(seen: Profile, taken: set[str]) -> str | None:
+    """Return what the rows of one signal have in common, where a table has one row for each of its moments."""
+    if _step(seen, taken) is None or any(each.kind in LISTED for each in seen.columns):
+        return None
+    free = [each for each in seen.columns if each.name not in {*taken, *seen.target_columns}]
+    named = [each for each in free if each.kind in ("id", "categorical")]
+    often = [each for each in named if each.distinct * FEWEST_MOMENTS <= seen.rows]
+    found = sorted(often, key=lambda each: each.distinct, reverse=True)
+    return seen.group if seen.group not in {None, *taken} else found[0].name if found else None
+
+
 def _tags(seen: Profile, taken: set[str]) -> str | None:
     return _likeliest("tags")(seen, taken) or _target(seen, taken)
 
 
+MOMENTS = ("t", "time", "step", "frame", "tick", "moment", "sample", "seconds", "index")  # names of such columns
+LISTED = ("nested", "tags", "sequence", "media")  # kinds whose cells hold a whole signal
+FEWEST_MOMENTS = 3  # rows of one signal, on average
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
 FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "target": _target,
@@ -166,6 +192,9 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "text": _likeliest("text", "sequence"),
     "document": _likeliest("text", "sequence"),
     "image": _likeliest("media", "nested"),
+    "series": _series,
+    "step": lambda seen, taken: _step(seen, taken) if _series(seen, set()) in taken else None,
+    "part": _role("split"),
     "time": _role("time"),
     "group": _role("group"),
 }
