@@ -28,6 +28,7 @@ IN_WORDS = {
     "document": "the text that is searched",
     "tags": "the tags",
     "image": "the image",
+    "sound": "the sound",
 }
 
 
@@ -192,6 +193,7 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "text": _likeliest("text", "sequence"),
     "document": _likeliest("text", "sequence"),
     "image": _likeliest("media", "nested"),
+    "sound": lambda seen, taken: _likeliest("media")(seen, taken) or _likeliest(*sorted(LISTED))(seen, taken),
     "series": _series,
     "step": lambda seen, taken: _step(seen, taken) if _series(seen, set()) in taken else None,
     "part": _role("split"),

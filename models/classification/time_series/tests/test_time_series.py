@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import polars as pl
@@ -18,6 +17,7 @@ from models.kit import program, programs, signals
 from models.kit.config import write
 from models.kit.errors import TableError
 
+PROJECT = Path(__file__).resolve().parents[1]
 LEAST_ACCURACY = 0.9
 
 
