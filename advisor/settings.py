@@ -152,7 +152,7 @@ def _query(seen: Profile, taken: set[str]) -> str | None:
 
 def _step(seen: Profile, taken: set[str]) -> str | None:
     """Return the column that orders the moments of a signal."""
-    named = (each.name for each in seen.columns if each.name.casefold() in MOMENTS)
+    named = (each.name for each in seen.columns if each.name.casefold().removesuffix("s") in MOMENTS)
     return next((name for name in (seen.time, *named) if name is not None and name not in taken), None)
 
 
@@ -171,7 +171,7 @@ def _tags(seen: Profile, taken: set[str]) -> str | None:
     return _likeliest("tags")(seen, taken) or _target(seen, taken)
 
 
-MOMENTS = ("t", "time", "step", "frame", "tick", "moment", "sample", "seconds", "index")  # names of such columns
+MOMENTS = ("t", "at", "time", "step", "frame", "tick", "moment", "sample", "index", "second", "minute", "hour")  # names
 LISTED = ("nested", "tags", "sequence", "media")  # kinds whose cells hold a whole signal
 FEWEST_MOMENTS = 3  # rows of one signal, on average
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
