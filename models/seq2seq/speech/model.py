@@ -9,14 +9,13 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import recogniser
-from recogniser import Frames, Model, Network
 
 import tensor_core as tc
-from models.kit import config, metrics, plots, sequences, sound, splits
+from models.kit import config, metrics, plots, recogniser, sequences, sound, splits
 from models.kit.config import Between
 from models.kit.errors import TableError, count
 from models.kit.metrics import Metric
+from models.kit.recogniser import Frames, Model, Network
 from models.kit.sequences import Steps
 from models.kit.sound import Samples
 from models.kit.splits import Rows, Split

@@ -1,4 +1,4 @@
-"""The recogniser's parts: its network over frames, training with CTC, reading, and its files."""
+"""A recogniser of speech: its network over frames, training with CTC, reading, and its files."""
 
 import json
 from collections.abc import Sequence
