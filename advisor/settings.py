@@ -33,7 +33,11 @@ IN_WORDS = {
     "y": "where a box begins, from the top",
     "w": "how wide a box is",
     "h": "how high a box is",
+    "sound": "the sound",
 }
+
+
+DISPENSABLE = ("series", "step", "part")  # roles that a table may lack though the template's own has them
 
 
 class Chosen(NamedTuple):
@@ -55,6 +59,9 @@ def choose(template_config: Path, framing: Framing, seen: Profile) -> Chosen:
         if role not in asked or role in ("time", "group"):
             continue
         column = _namesake(role, seen, taken) or find(seen, taken)
+        if column is None and role in DISPENSABLE:
+            found[role] = None
+            continue
         if column is None and not asked[role]:
             column = _only(seen, taken)
         if column is None and not asked[role]:
@@ -170,12 +177,19 @@ def _query(seen: Profile, taken: set[str]) -> str | None:
     return next((name for name in (seen.query, seen.group, *seen.ids) if name is not None and name not in taken), None)
 
 
+def _step(seen: Profile, taken: set[str]) -> str | None:
+    """Return the column that orders the moments of a series."""
+    named = (each.name for each in seen.columns if each.name.casefold().removesuffix("s") in MOMENTS)
+    return next((name for name in (seen.time, *named) if name is not None and name not in taken), None)
+
+
 def _series(seen: Profile, taken: set[str]) -> str | None:
     """Return what tells several series apart: moments that stand in several rows are those of its values."""
-    moments = next((each.distinct for each in seen.columns if each.name == seen.time), seen.rows)
-    if moments >= seen.rows:
+    step = _step(seen, taken)
+    moments = next((each.distinct for each in seen.columns if each.name == step), seen.rows)
+    if moments >= seen.rows or any(each.kind in LISTED for each in seen.columns):
         return None
-    free = [each for each in seen.columns if each.name not in taken and each.name != seen.time]
+    free = [each for each in seen.columns if each.name not in {*taken, *seen.target_columns, step}]
     names = [each for each in free if each.kind in SERIES_KINDS and moments * each.distinct >= seen.rows]
     fewest = min(names, key=lambda each: each.distinct, default=None)
     return _role("group")(seen, taken) or (fewest.name if fewest is not None else None)
@@ -196,6 +210,8 @@ def _texts(seen: Profile, taken: set[str]) -> list[str] | None:
 
 
 SERIES_KINDS = frozenset({"binary", "categorical", "code", "id"})
+MOMENTS = ("t", "at", "time", "step", "frame", "tick", "moment", "sample", "index", "second", "minute", "hour")  # names
+LISTED = ("nested", "tags", "sequence", "media")  # kinds whose cells hold a whole signal
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
 FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "target": _target,
@@ -220,7 +236,10 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "y": _called("y", "top", "box_y"),
     "w": _called("w", "width", "box_w", "box_width"),
     "h": _called("h", "height", "box_h", "box_height"),
+    "sound": lambda seen, taken: _likeliest("media")(seen, taken) or _likeliest(*sorted(LISTED))(seen, taken),
     "series": _series,
+    "step": lambda seen, taken: _step(seen, taken) if _series(seen, set()) in taken else None,
+    "part": _role("split"),
     "time": _role("time"),
     "group": _role("group"),
 }

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from models.kit import plots
-from models.kit.errors import ConfigError, did_you_mean
+from models.kit import columns, plots
+from models.kit.errors import ConfigError, TableError, count, did_you_mean
 from models.kit.splits import Rows, Split
 from models.kit.training import Point
 
@@ -57,6 +57,33 @@ def placed(named: npt.NDArray[Any], split: Split, *, positive: str | None, metri
         raise ConfigError(f"metric: {metric} is for two classes, and there are {len(known)}; use log_loss or macro_f1")
     places = {name: place for place, name in enumerate(known)}
     return Labels(known, np.array([places.get(label, -1) for label in named], dtype=np.int64))
+
+
+def checked(named: pl.Series, *, noun: str) -> tuple[pl.Series, npt.NDArray[np.bool_], tuple[str, ...]]:
+    """Returns the classes of those examples that have one, which these are, and a sentence about the others.
+
+    Raises `TableError` where there is nothing to tell apart, or more than can be learned.
+
+    >>> checked(pl.Series("kind", ["a", None, *"ababababa"]), noun="sound")[2]
+    ("target 'kind' is missing in 1 of 11 sounds; those are left out",)
+    """
+    name, known = named.name, named.is_not_null().to_numpy()
+    present = named.drop_nulls()
+    if present.len() < columns.FEWEST_ROWS:
+        raise TableError(
+            f"target {name!r}: only {count(present.len(), noun)} with one; at least {columns.FEWEST_ROWS} are needed"
+        )
+    number = present.n_unique()
+    if number == 1:
+        raise TableError(f"target {name!r} has only one class, {present[0]!r}; there is nothing to tell apart")
+    if number > columns.MOST_CLASSES_SHARE * present.len():
+        raise TableError(
+            f"target {name!r} has {count(number, 'class')} in {count(present.len(), noun)}, more than can be learned; "
+            "group them, or name another column"
+        )
+    gaps = named.len() - present.len()
+    said = f"target {name!r} is missing in {gaps:,} of {count(named.len(), noun)}; those are left out"
+    return present, known, (said,) if gaps else ()
 
 
 def shares(target: npt.NDArray[np.int64], *, number: int) -> Callable[[Rows], Vector]:

@@ -216,11 +216,17 @@ def _classification(weights: Vector, actual: npt.NDArray[np.int64], probabilitie
         "balanced_accuracy": np.nanmean(recall, axis=1),
         "macro_f1": np.nanmean(f1, axis=1),
     }
-    return draws | _ranked(weights, actual == 1, probabilities[:, 1]) if classes == 2 else draws
+    return draws | ranked(weights, actual == 1, probabilities[:, 1]) if classes == 2 else draws
 
 
-def _ranked(weights: Vector, positive: npt.NDArray[np.bool_], scores: Vector) -> Draws:
-    """Returns average precision and ROC-AUC; rows with equal scores count as one step."""
+def ranked(weights: Vector, positive: npt.NDArray[np.bool_], scores: Vector) -> Draws:
+    """Returns average precision and ROC-AUC for each resample; rows with equal scores count as one step.
+
+    `weights`, of shape (resamples, rows), says how often each row was drawn.
+
+    >>> float(ranked(np.ones((1, 3)), np.array([True, False, True]), np.array([0.9, 0.5, 0.4]))["roc_auc"][0])
+    0.5
+    """
     order = np.argsort(-scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=np.inf))
     ordered, truth = weights[:, order], positive[order]

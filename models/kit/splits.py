@@ -16,6 +16,7 @@ from models.kit.errors import ConfigError, TableError, count, listed
 
 Rows = npt.NDArray[np.int64]
 FEWEST_TEST_ROWS = 2
+SAY_TEST, SAY_VALIDATION = ("test", "testing", "holdout"), ("validation", "valid", "val", "dev")
 
 
 class Split(NamedTuple):
@@ -204,6 +205,26 @@ def last_of_each(
     in_test, held = enough & (from_end < test), enough & (from_end < test + validation)
     train, middle, last = (np.flatnonzero(part) for part in (~held, held & ~in_test, in_test))
     return _split(train, middle, last, f"the last {count(test, 'row')} of each {name!r}")
+
+
+def by_part(parts: npt.NDArray[Any], *, name: str, validation_share: float = 0.0, seed: int) -> Split:
+    """Returns the split that a column names: rows that say test, rows that say validation, and all others for training.
+
+    Where no row says validation, that share of the training rows is drawn for it.
+
+    >>> by_part(np.array(["train", "Test", "train", "test"]), name="part", seed=0).test.tolist()
+    [1, 3]
+    """
+    said = np.array([str(each).strip().casefold() for each in parts])
+    test, validation = np.isin(said, SAY_TEST), np.isin(said, SAY_VALIDATION)
+    if not test.any():
+        there = listed(map(repr, sorted(set(parts.tolist()), key=str)))
+        raise TableError(f"part: no row of column {name!r} says 'test'; it has {there}")
+    train = np.flatnonzero(~test & ~validation)
+    stops = np.flatnonzero(validation)
+    if not stops.size and validation_share:
+        train, stops = np.split(np.random.default_rng(seed).permutation(train), [-round(train.size * validation_share)])
+    return _split(train, stops, np.flatnonzero(test), f"as column {name!r} says")
 
 
 def everything(examples: int, *, noun: str = "row") -> Split:

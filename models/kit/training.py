@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +57,34 @@ class Objective(NamedTuple):
     validation: Callable[[], tc.Tensor] | None
 
 
+class Stepping(Protocol):
+    """The settings that mini-batches need."""
+
+    @property
+    def seed(self) -> int:
+        """Of the order of the examples."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the first step; it falls along a cosine."""
+
+    @property
+    def epochs(self) -> int:
+        """At most."""
+
+    @property
+    def batch_rows(self) -> int:
+        """Examples of a step."""
+
+    @property
+    def patience(self) -> int:
+        """Epochs without improvement on the validation examples."""
+
+    @property
+    def time_budget_seconds(self) -> float:
+        """At most."""
+
+
 class Watch:
     """Knows whether training should stop: Ctrl-C was pressed, or the time is spent."""
 
@@ -90,6 +118,12 @@ def minimise(net: tc.nn.Module, objective: Objective, *, cells: int, settings: S
         if optimizer == "lbfgs":
             return _lbfgs(net, objective, watch)
         return _mini_batches(net, objective, watch, optimizer, settings)
+
+
+def by_batches(net: tc.nn.Module, objective: Objective, settings: Stepping) -> Run:
+    """Trains the network in place with Adam on parts of the examples, for a template with a network of its own."""
+    with watched(budget_seconds=settings.time_budget_seconds) as watch:
+        return _mini_batches(net, objective, watch, "adam", settings)
 
 
 def penalty(net: tc.nn.Module) -> tc.Tensor:
@@ -175,7 +209,7 @@ def _lbfgs(net: tc.nn.Module, objective: Objective, watch: Watch) -> Run:
     return ended(watch, watch.reason or default, "iteration", history)
 
 
-def _mini_batches(net: tc.nn.Module, objective: Objective, watch: Watch, optimizer: str, settings: Settings) -> Run:
+def _mini_batches(net: tc.nn.Module, objective: Objective, watch: Watch, optimizer: str, settings: Stepping) -> Run:
     generator = np.random.default_rng(settings.seed)
     batch = min(settings.batch_rows, objective.rows)
     steps = -(-objective.rows // batch)

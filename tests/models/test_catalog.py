@@ -61,9 +61,10 @@ def test_every_folder_with_a_manifest_is_found() -> None:
 
 
 def test_choose_by_subtask() -> None:
-    served = {
-        (template.category, subtask): template.id for template in catalog.templates() for subtask in template.subtasks
-    }
+    served: dict[tuple[str, str], str] = {}
+    for template in catalog.templates():  # the first of several is the one that is offered
+        for subtask in template.subtasks:
+            served.setdefault((template.category, subtask), template.id)
     for (category, subtask), identifier in served.items():
         chosen = catalog.choose(category, subtask)
         assert chosen is not None

@@ -9,21 +9,17 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import recogniser
-import sound
-from recogniser import Frames, Model, Network
-from sound import Samples
 
 import tensor_core as tc
-from models.kit import config, metrics, plots, sequences, splits
+from models.kit import config, metrics, plots, recogniser, sequences, sound, splits
 from models.kit.config import Between
 from models.kit.errors import TableError, count
 from models.kit.metrics import Metric
+from models.kit.recogniser import Frames, Model, Network
 from models.kit.sequences import Steps
+from models.kit.sound import Samples
 from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Onnx, Task, Trained
-
-SENT = 2  # digits after the point of the samples in a question
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +84,9 @@ def read(settings: Settings, folder: Path, most: int | None) -> Data[Sounds]:
     drawn = [generator.integers(0, len(sounds), generator.integers(sound.FEWEST, sound.MOST + 1)) for _ in range(size)]
     made = Sounds(
         [
-            _sent(sound.string([sounds[row] for row in rows], generator, rate=settings.rate, snr_db=settings.snr_db))
+            sound.rounded(
+                sound.string([sounds[row] for row in rows], generator, rate=settings.rate, snr_db=settings.snr_db)
+            )
             for rows in drawn
         ],
         [tuple(symbol for row in rows for symbol in spoken[row]) for rows in drawn],
@@ -98,11 +96,6 @@ def read(settings: Settings, folder: Path, most: int | None) -> Data[Sounds]:
         f"{settings.snr_db:g} dB: the strings, speeds, gaps and noise of the test are new, its recordings are not"
     )
     return Data(settings.table, table.sha256, made, np.arange(1, size + 1), (*table.notes, said), "string")
-
-
-def _sent(samples: Samples) -> Samples:
-    """Returns samples rounded as a question holds them, so that both are heard alike."""
-    return np.round(samples, SENT).astype(np.float32)
 
 
 def split(data: Data[Sounds], settings: Settings) -> Split:

@@ -2,7 +2,9 @@
 frames of log-energies in bands that are spaced as the ear hears (mel).
 """
 
+import json
 import wave
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ Samples = npt.NDArray[np.float32]
 
 FRAME_SECONDS, HOP_SECONDS = 0.032, 0.016
 BANDS, LOWEST_HERTZ = 32, 100.0
+DIGITS = 2  # after the point of a sample that was made
 QUIETEST = 1e-6  # energy added before the logarithm
 FEWEST, MOST = 3, 6  # symbols in a string that is made
 SPEEDS, GAINS_DB, GAPS_SECONDS = (0.85, 1.15), (-6.0, 6.0), (0.03, 0.2)  # drawn evenly within
@@ -26,9 +29,15 @@ def read(cell: Any, *, rate: int, folder: Path, where: str) -> Samples:
 
     Several channels are averaged. Raises `TableError`, which begins with `where`.
     """
+    if isinstance(cell, str) and cell.lstrip().startswith("["):  # JSON lines and CSV keep a list as text
+        with suppress(ValueError, RecursionError):
+            cell = json.loads(cell)
     if isinstance(cell, pl.Series | list):
-        samples = np.asarray(cell, dtype=np.float32)
-        if not samples.size or not np.isfinite(samples).all():
+        try:
+            samples = np.asarray(cell, dtype=np.float32)
+        except (TypeError, ValueError):
+            samples = np.empty(0, dtype=np.float32)
+        if samples.ndim != 1 or not samples.size or not np.isfinite(samples).all():
             raise TableError(f"{where}: a list of samples should hold finite numbers, and at least one")
         return samples
     if not isinstance(cell, str):
@@ -39,7 +48,9 @@ def read(cell: Any, *, rate: int, folder: Path, where: str) -> Samples:
             width, channels, own = file.getsampwidth(), file.getnchannels(), file.getframerate()
             data = file.readframes(file.getnframes())
     except FileNotFoundError:
-        raise TableError(f"{where}: {path}: there is no such file") from None
+        raise TableError(
+            f"{where}: {path}: there is no such file; paths are relative to the project's folder"
+        ) from None
     except (OSError, EOFError, wave.Error) as error:
         raise TableError(f"{where}: {path}: cannot be read ({error}); save it as WAV, PCM with 8 or 16 bits") from None
     if width not in (1, 2) or not data:
@@ -58,6 +69,16 @@ def stretched(samples: Samples, factor: float) -> Samples:
     """
     places = np.arange(0, samples.size - 1e-6, factor)
     found: Samples = np.interp(places, np.arange(samples.size), samples).astype(np.float32)
+    return found
+
+
+def rounded(samples: Samples) -> Samples:
+    """Returns samples as a question holds them, so that those of training are heard alike.
+
+    >>> rounded(np.array([0.123], dtype=np.float32)).tolist()
+    [0.11999999731779099]
+    """
+    found: Samples = np.round(samples, DIGITS).astype(np.float32)
     return found
 
 

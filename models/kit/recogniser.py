@@ -1,4 +1,4 @@
-"""The recogniser's parts: its network over frames, training with CTC, reading, and its files."""
+"""A recogniser of speech: its network over frames, training with CTC, reading, and its files."""
 
 import json
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sound import BANDS
 
 import tensor_core as tc
 from models.kit import files, training
 from models.kit.errors import ArtefactError
 from models.kit.sequences import Steps
+from models.kit.sound import BANDS
 
 SCHEMA = 1
 LEARNED, WEIGHTS = "preprocess.json", "weights.safetensors"
