@@ -140,7 +140,25 @@ def _item(seen: Profile, taken: set[str]) -> str | None:
 
 
 def _query(seen: Profile, taken: set[str]) -> str | None:
-    return next((name for name in (seen.query, seen.group, *seen.ids) if name is not None and name not in taken), None)
+    """Return the column that says what is asked; of two columns of text what is asked is the shorter one."""
+    named = next((name for name in (seen.query, seen.group, *seen.ids) if name is not None and name not in taken), None)
+    return named or _shortest_of_several(seen, taken)
+
+
+def _shortest_of_several(seen: Profile, taken: set[str]) -> str | None:
+    texts = [each for each in seen.columns if each.name not in taken and each.kind == "text"]
+    return min(texts, key=lambda each: each.statistics.characters).name if len(texts) > 1 else None
+
+
+def _document(seen: Profile, taken: set[str]) -> str | None:
+    """Return the text that is searched; a profile may take it for the target, as it is the answer to the query."""
+    return _likeliest("text", "sequence")(seen, taken) or _target(seen, taken)
+
+
+def _relevance(seen: Profile, taken: set[str]) -> str | None:
+    """Return the target where it can be a grade."""
+    name = _target(seen, taken)
+    return name if name is not None and seen.column(name).kind in {*NUMBERS, "ordinal", "binary"} else None
 
 
 def _tags(seen: Profile, taken: set[str]) -> str | None:
@@ -152,7 +170,7 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "target": _target,
     "targets": _targets,
     "rating": _target,
-    "relevance": _target,
+    "relevance": _relevance,
     "duration": _target,
     "tags": _tags,
     "query": _query,
@@ -164,7 +182,7 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "weight": lambda seen, taken: _role("weight")(seen, taken) or _likeliest(*sorted(NUMBERS))(seen, taken),
     "source": lambda seen, taken: _role("source")(seen, taken) or _likeliest("text", "sequence")(seen, taken),
     "text": _likeliest("text", "sequence"),
-    "document": _likeliest("text", "sequence"),
+    "document": _document,
     "image": _likeliest("media", "nested"),
     "time": _role("time"),
     "group": _role("group"),
