@@ -15,27 +15,13 @@ import numpy.typing as npt
 import tensor_core as tc
 from models.kit import lexical, training
 from models.kit.lexical import Places, Vector
+from models.kit.lexicon import DOUBT, Table
 
 Sparse = Any  # scipy's csr_matrix, which has no types
 
-ROUNDS = 5  # of expectation and maximisation
-DOUBT = 1.0  # expected count that is added below the line: rare words are believed less
-LEAST_PROBABLE = 0.01  # rarer meanings are left out
-MOST_WORDS = 64  # of a query or a document that are aligned: the rarest ones
 START = (np.log(0.1), np.log(0.8))  # of the strength of the word itself and of its meanings
 BATCH_QUERIES = 64
 SHRINK = 0.01  # weight decay: a word that is not needed keeps the weight of all
-
-
-class Table(NamedTuple):
-    """Expected counts of (word of a query, word of a document), of each word of queries in all, and of each query.
-
-    `own` holds what each training query itself brought: its place, the two words and the expected count, in order.
-    """
-
-    counts: Sparse
-    totals: Vector
-    own: tuple[Places, Places, Places, Vector]
 
 
 class Entries(NamedTuple):
@@ -46,47 +32,6 @@ class Entries(NamedTuple):
     sought: Places
     probable: npt.NDArray[np.float32]
     itself: npt.NDArray[np.bool_]
-
-
-def meanings(queries: Sparse, documents: Sparse, owner: Places) -> Table:
-    """Returns the table that pairs teach; `owner` says, ascending, which query the pair in each row comes from."""
-    size = queries.shape[1]
-    asked, held = (_sets(each) for each in (queries, documents))
-    lengths = [(one.size + 1) * other.size for one, other in zip(asked, held, strict=True)]
-    pair = np.repeat(np.arange(len(asked)), lengths)
-    # the word with the number `size` is the empty one, which explains what no word of the query does
-    word = np.concatenate([np.repeat(np.append(one, size), other.size) for one, other in zip(asked, held, strict=True)])
-    sought = np.concatenate([np.tile(other, one.size + 1) for one, other in zip(asked, held, strict=True)])
-    first = np.cumsum([0, *(each.size for each in held)])
-    token = first[pair] + np.concatenate(
-        [np.tile(np.arange(other.size), one.size + 1) for one, other in zip(asked, held, strict=True)]
-    )
-    keys, entry = np.unique(word * size + sought, return_inverse=True)
-    belongs = keys // size
-    probable: Vector = np.ones(keys.size)
-    for _ in range(ROUNDS):
-        share: Vector = probable[entry]
-        share /= np.bincount(token, share, minlength=int(first[-1]))[token]
-        expected = np.bincount(entry, share, minlength=keys.size)
-        totals = np.bincount(belongs, expected, minlength=size + 1)
-        probable = expected / totals[belongs]
-    from scipy.sparse import csr_matrix
-
-    kept = (belongs < size) & (expected / (totals[belongs] + DOUBT) >= LEAST_PROBABLE)
-    counts = csr_matrix((expected[kept], (belongs[kept], keys[kept] % size)), (size, size))
-    mine = word < size
-    own = (owner[pair[mine]], word[mine], sought[mine], share[mine])
-    return Table(counts, np.asarray(totals[:size], dtype=np.float64), own)
-
-
-def _sets(table: Sparse) -> list[Places]:
-    """Returns the words of each row, the rarest where there are many."""
-    rare = lexical.rarity(table)
-    found = []
-    for start, end in zip(table.indptr[:-1], table.indptr[1:], strict=True):
-        here = np.sort(table.indices[start:end].astype(np.int64))
-        found.append(here if here.size <= MOST_WORDS else np.sort(here[np.argsort(-rare[here])[:MOST_WORDS]]))
-    return found
 
 
 def entries(table: Table, queries: Sparse, *, without: Places | None = None) -> Entries:

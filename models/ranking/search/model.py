@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import expansion
 import numpy as np
 import polars as pl
-from expansion import Table, Weights
+from expansion import Weights
 
 import tensor_core as tc
 from models.kit import (
@@ -23,6 +23,7 @@ from models.kit import (
     events,
     files,
     lexical,
+    lexicon,
     metrics,
     plots,
     ranking_metrics,
@@ -32,6 +33,7 @@ from models.kit import (
 from models.kit.config import Between
 from models.kit.errors import ArtefactError, TableError, count
 from models.kit.lexical import Found, Places
+from models.kit.lexicon import DOUBT, Table
 from models.kit.metrics import Metric
 from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Task, Trained
@@ -223,7 +225,7 @@ def fit(case: Run) -> Fitted[Model]:
     train, validation = case.split.train, case.split.validation
     owner = np.repeat(np.arange(train.size), [right[row].size for row in train])
     pairs = np.concatenate([right[row] for row in train])
-    table = expansion.meanings(queries[train[owner]], counted[pairs], owner)
+    table = lexicon.meanings(queries[train[owner]], counted[pairs], owner)
     tc.manual_seed(settings.seed)
     weights = Weights(len(known))
 
@@ -348,7 +350,7 @@ def meant(model: Model, word: str, most: int = 5) -> list[tuple[str, float]]:
         return []
     row, names = model.table.counts[place], list(model.known)
     order: Places = np.argsort(-row.data)[:most]
-    below = model.table.totals[place] + expansion.DOUBT
+    below = model.table.totals[place] + DOUBT
     return [(names[row.indices[at]], round(float(row.data[at] / below), 3)) for at in order]
 
 

@@ -12,18 +12,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import expansion
 import model
 
-from models.kit import config, lexical
+from models.kit import config, lexical, lexicon
 from models.kit.errors import TableError
 
 HERE = Path(__file__).resolve().parents[1]
 PAIRS = [("the sick cat", "the feline ill"), ("a sick dog", "a hound ill"), ("the dog", "the hound")] * 5
 
 
-def table() -> tuple[dict[str, int], expansion.Table]:
+def table() -> tuple[dict[str, int], lexicon.Table]:
     asked, held = ([lexical.words(text) for text in side] for side in zip(*PAIRS, strict=True))
     known = lexical.vocabulary([*asked, *held])
     rows = np.arange(len(PAIRS))
-    return known, expansion.meanings(lexical.counts(asked, known), lexical.counts(held, known), rows)
+    return known, lexicon.meanings(lexical.counts(asked, known), lexical.counts(held, known), rows)
 
 
 def test_a_word_that_never_stands_in_a_document_finds_its_meaning() -> None:
@@ -45,7 +45,7 @@ def test_a_training_query_does_not_see_what_itself_taught() -> None:
             continue
         own = share[mine & (sought == meaning)].sum()
         expected = learned.counts[known["dog"], meaning] - own
-        below = learned.totals[known["dog"]] - share[mine].sum() + expansion.DOUBT
+        below = learned.totals[known["dog"]] - share[mine].sum() + lexicon.DOUBT
         assert less.probable[place] == pytest.approx(max(expected / below, 0), abs=1e-6)
     assert not np.allclose(whole.probable, less.probable)
 
