@@ -119,7 +119,7 @@ def _target(seen: Profile, taken: set[str]) -> str | None:
 
 
 def _targets(seen: Profile, taken: set[str]) -> list[str] | None:
-    """Return the columns of the answer; one of yes and no together with its neighbours that are of yes and no as well."""
+    """Return the columns of the answer; one of yes and no together with its neighbours that are yes and no as well."""
     if len(seen.target_columns) != 1:
         return list(seen.target_columns) or None
     order = [each.name for each in seen.columns]
@@ -174,7 +174,25 @@ def _item(seen: Profile, taken: set[str]) -> str | None:
 
 
 def _query(seen: Profile, taken: set[str]) -> str | None:
-    return next((name for name in (seen.query, seen.group, *seen.ids) if name is not None and name not in taken), None)
+    """Return the column that says what is asked; of two columns of text what is asked is the shorter one."""
+    named = next((name for name in (seen.query, seen.group, *seen.ids) if name is not None and name not in taken), None)
+    return named or _shortest_of_several(seen, taken)
+
+
+def _shortest_of_several(seen: Profile, taken: set[str]) -> str | None:
+    texts = [each for each in seen.columns if each.name not in taken and each.kind == "text"]
+    return min(texts, key=lambda each: each.statistics.characters).name if len(texts) > 1 else None
+
+
+def _document(seen: Profile, taken: set[str]) -> str | None:
+    """Return the text that is searched; a profile may take it for the target, as it is the answer to the query."""
+    return _likeliest("text", "sequence")(seen, taken) or _target(seen, taken)
+
+
+def _relevance(seen: Profile, taken: set[str]) -> str | None:
+    """Return the target where it can be a grade."""
+    name = _target(seen, taken)
+    return name if name is not None and seen.column(name).kind in {*NUMBERS, "ordinal", "binary"} else None
 
 
 def _step(seen: Profile, taken: set[str]) -> str | None:
@@ -217,7 +235,7 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "target": _target,
     "targets": _targets,
     "rating": _target,
-    "relevance": _target,
+    "relevance": _relevance,
     "duration": _target,
     "tags": _tags,
     "query": _query,
@@ -230,7 +248,7 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "source": lambda seen, taken: _role("source")(seen, taken) or _likeliest("text", "sequence")(seen, taken),
     "text": _likeliest("text", "sequence"),
     "texts": _texts,
-    "document": _likeliest("text", "sequence"),
+    "document": _document,
     "image": _likeliest("media", "nested"),
     "x": _called("x", "left", "box_x"),
     "y": _called("y", "top", "box_y"),

@@ -3,7 +3,8 @@
 A cell holds a sequence as text whose steps are separated by white space, as a list, or, for words that are read letter
 by letter, as text. A table with one row for each step names the column that holds the sequence's number or name; steps
 then stand in the order of the file. A file that ends in .conllu is such a table: one row a word. A pronouncing
-dictionary (.dict) is a table of words and sounds, a catalogue of translations (.mo) one of texts.
+dictionary (.dict) is a table of words and sounds, a catalogue of translations (.mo) one of texts, a book (.verses) one
+of verses.
 """
 
 import gettext
@@ -18,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from models.kit import dataset, tables
+from models.kit import dataset, tables, verses
 from models.kit.errors import TableError, count, did_you_mean
 
-CONLLU, DICTIONARY, CATALOGUE = (".conllu", ".conll"), ".dict", ".mo"
+CONLLU, DICTIONARY, CATALOGUE, BOOK = (".conllu", ".conll"), ".dict", ".mo", ".verses"
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 SENTENCE, DOCUMENT = "sentence", "document"  # columns that reading CoNLL-U adds
 EMPTY = "_"  # CoNLL-U's sign for a field without a value
@@ -39,10 +40,10 @@ class Sequences(NamedTuple):
 
 
 def table(name: str, *, folder: Path) -> tables.Table:
-    """Returns the table that a setting names, CoNLL-U, dictionaries and catalogues among them; raises `TableError`."""
+    """Returns the table that a setting names, be it one of the forms of text above; raises `TableError`."""
     path = dataset.file(name, folder=folder)
     suffix = path.suffix.lower()
-    if suffix not in (*CONLLU, DICTIONARY, CATALOGUE) or name.startswith("sample:"):
+    if suffix not in (*CONLLU, DICTIONARY, CATALOGUE, BOOK) or name.startswith("sample:"):
         return dataset.table(name, folder=folder)
     data = tables.read_bytes(path)
     if suffix == CATALOGUE:
@@ -51,7 +52,7 @@ def table(name: str, *, folder: Path) -> tables.Table:
         words = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    read_text = dictionary if suffix == DICTIONARY else conllu
+    read_text = {DICTIONARY: dictionary, BOOK: verses.read}.get(suffix, conllu)
     return tables.Table(read_text(words, name=str(path)), hashlib.sha256(data).hexdigest(), ())
 
 

@@ -13,13 +13,14 @@ import tagger
 from tagger import Model, Tagger, Vocabulary
 
 import tensor_core as tc
-from models.kit import config, metrics, plots, sequences, splits
+from models.kit import config, metrics, plots, sequences, splits, word_features
 from models.kit.config import Between
 from models.kit.errors import TableError, Unavailable, count
 from models.kit.metrics import Metric
 from models.kit.sequences import Steps
 from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Onnx, Task, Trained
+from models.kit.word_features import KINDS
 
 CRF_ROUNDS = 150  # of L-BFGS, at most; the penalty is the package's own
 
@@ -102,7 +103,7 @@ def prepare(data: Data[Sentences], split: Split, settings: Settings) -> Prepared
     place = {tag: number for number, tag in enumerate(learned.tags)}
     numbers = [np.array([place.get(tag, tagger.NO_TAG) for tag in each]) for each in tags]
     known = frozenset(word for row in split.train for word in words[row])
-    return Prepared(learned, [tagger.encode(each, learned) for each in words], numbers, known)
+    return Prepared(learned, [word_features.encode(each, learned.features) for each in words], numbers, known)
 
 
 def dummy(case: Run) -> Callable[[Rows], list[Steps]]:
@@ -140,7 +141,7 @@ def peer(case: Run) -> Callable[[Rows], list[Steps]]:
 
 
 def _crf_features(words: Steps) -> list[list[str]]:
-    own = [[f"{kind}={value}" for kind, value in zip(tagger.KINDS, tagger.seen(word), strict=True)] for word in words]
+    own = [[f"{kind}={value}" for kind, value in zip(KINDS, word_features.seen(word), strict=True)] for word in words]
     around = [
         [f"{step:+d} {feature}" for step in (-1, 1) if 0 <= place + step < len(words) for feature in own[place + step]]
         for place in range(len(words))
@@ -164,7 +165,7 @@ def fit(case: Run) -> Fitted[Model]:
 
 def predict(model: Model, examples: Sentences, settings: Settings) -> list[Steps]:
     """Returns the tags of each sentence."""
-    encoded = [tagger.encode(each, model.vocabulary) for each in examples.words]
+    encoded = [word_features.encode(each, model.vocabulary.features) for each in examples.words]
     best = [scores.argmax(axis=1) for scores in tagger.outputs(model.net, encoded)]
     return [tuple(model.vocabulary.tags[tag] for tag in each) for each in best]
 
@@ -247,7 +248,7 @@ def onnx(model: Model, settings: Settings) -> Onnx:
     def scores(ids: tc.Tensor) -> tc.Tensor:
         return net.scores(net.table(ids).sum(1))
 
-    return Onnx(scores, tc.zeros(2 * model.window + 5, len(tagger.KINDS), dtype=tc.int64))
+    return Onnx(scores, tc.zeros(2 * model.window + 5, len(KINDS), dtype=tc.int64))
 
 
 def take(examples: Sentences, rows: Rows) -> Sentences:
@@ -287,7 +288,7 @@ TEMPLATE = Task(
     load=lambda folder, settings: tagger.load(folder),
     take=take,
     onnx=onnx,
-    features=lambda model: tagger.KINDS,
+    features=lambda model: KINDS,
     plots=draw,
     smoke={"epochs": 4, "learning_rate": 0.01},
     smoke_examples=1000,

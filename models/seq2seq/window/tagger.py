@@ -1,7 +1,6 @@
 """The tagger's parts: what it sees of a word, its network, and how it is trained and saved."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,20 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 import tensor_core as tc
-from models.kit import files, training
+from models.kit import files, training, word_features
 from models.kit.errors import ArtefactError
 from models.kit.sequences import Steps
+from models.kit.word_features import KINDS, Ids, joined
 
 SCHEMA = 1
 LEARNED, WEIGHTS = "preprocess.json", "weights.safetensors"
-KINDS = ("word", "last 1", "last 2", "last 3", "last 4", "first 1", "first 2", "first 3", "shape")
-FEWEST_OF_FEATURE = 2  # tokens of training; what occurs once is taken as unseen, so that the unseen is learned, too
-LONGEST_SHAPE = 6
 START_SCALE = 0.3  # of the feature vectors: nine of them are added up
 NO_TAG = -1
 CHUNK_SEQUENCES = 512  # that are labelled at once
-
-Ids = npt.NDArray[np.int64]
 
 
 class Vocabulary(NamedTuple):
@@ -41,65 +36,9 @@ class Model(NamedTuple):
     window: int
 
 
-def shape(word: str) -> str:
-    """Returns the outline of a word: capital, small, digit or sign, repetitions left out.
-
-    >>> shape("McGill-2024")
-    'XxXx-d'
-    """
-    outline = ""
-    for character in word:
-        sign = "d" if character.isdigit() else "X" if character.isupper() else "x" if character.islower() else character
-        if outline[-1:] != sign:
-            outline += sign
-    return outline[:LONGEST_SHAPE]
-
-
-def seen(word: str) -> tuple[str, ...]:
-    """Returns what the tagger sees of a word, one text for each of `KINDS`.
-
-    >>> seen("Leu")[:4]
-    ('leu', 'u', 'eu', 'leu')
-    """
-    small = word.lower()
-    return (small, small[-1:], small[-2:], small[-3:], small[-4:], small[:1], small[:2], small[:3], shape(word))
-
-
 def vocabulary(sequences: Iterable[Steps], tags: Iterable[Steps]) -> Vocabulary:
-    """Returns the features that occur twice or more, one for the unseen of each kind, and the tags."""
-    counts = Counter(
-        f"{kind}:{value}" for words in sequences for word in words for kind, value in enumerate(seen(word))
-    )
-    known = [f"{kind}" for kind in range(len(KINDS))]
-    known += [feature for feature, number in counts.items() if number >= FEWEST_OF_FEATURE]
-    return Vocabulary(
-        {feature: place for place, feature in enumerate(known, start=1)},
-        tuple(sorted({t for each in tags for t in each})),
-    )
-
-
-def encode(words: Steps, learned: Vocabulary) -> Ids:
-    """Returns the numbers of each word's features, of shape (words, kinds)."""
-    features = learned.features
-    rows = [
-        [features.get(f"{kind}:{value}", features[f"{kind}"]) for kind, value in enumerate(seen(word))]
-        for word in words
-    ]
-    return np.array(rows, dtype=np.int64).reshape(len(words), len(KINDS))
-
-
-def joined(encoded: Sequence[Ids], window: int) -> tuple[Ids, Ids]:
-    """Returns sequences one after the other with `window` rows of nought around each, and where their steps begin.
-
-    The second array has, for each step of each sequence, its place among the windows of the first.
-    """
-    space = np.zeros((window, len(KINDS)), dtype=np.int64)
-    rows, places, done = [space], [], 0
-    for each in encoded:
-        rows += [each, space]
-        places.append(np.arange(done, done + len(each)))
-        done += len(each) + window
-    return np.concatenate(rows), np.concatenate(places)
+    """Returns the features of words, and the tags."""
+    return Vocabulary(word_features.known(sequences), tuple(sorted({t for each in tags for t in each})))
 
 
 class Tagger(tc.nn.Module):
