@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_leaves
 
 import tensor_core as tc
-from tests.tensor_core import test_ops as table
+from tests.tensor_core import cases as table
 
 CUDA = torch.device("cuda", 0)
 MAKERS = {"tensor", "as_tensor", "zeros", "ones", "full", "arange", "eye", "rand", "randn", "randint", "linspace"}
