@@ -106,7 +106,7 @@ def _asks_for_nothing(knowledge: "Knowledge", decision: "Decision") -> bool:
     if decision.posterior.category != "other":
         return False
     default = knowledge.categories["other"].default_subtask
-    subtask = choose_subtask(decision.posterior.evidence, "other", default, logits=decision.subtask_logits)
+    subtask = choose_subtask(decision.posterior.evidence, "other", default, log_odds=decision.subtasks)
     return subtask not in WITH_OUTCOME
 
 
