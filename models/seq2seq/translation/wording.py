@@ -1,8 +1,8 @@
 """Texts as words, which word of a translation comes from which word of its source, and the edits that this makes.
 
 An edit is what one word of the source becomes: nothing, itself, other words, or itself with words around it, as in
-Malmi et al. (2019), Encode, Tag, Realize: High-Precision Text Editing. Where it comes from says a lexicon (Model 1), and
-that words of one place in the sentence come from words of the same place.
+Malmi et al. (2019), Encode, Tag, Realize: High-Precision Text Editing. Where it comes from says a lexicon (Model 1)
+and that words of one place in the sentence come from words of the same place.
 """
 
 import re
