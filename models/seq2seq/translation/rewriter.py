@@ -189,7 +189,7 @@ def _loss(net: Rewriter, learned: Inventory, part: tuple[list[Ids], list[Ids]]) 
     if not known.any():
         return np.inf
     with tc.no_grad():
-        return _cost(net, learned, around[known], right[known]).item()
+        return float(_cost(net, learned, around[known], right[known]).item())
 
 
 def rewrite(model: Model, sources: Sequence[Steps]) -> list[Steps]:

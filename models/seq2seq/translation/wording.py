@@ -64,12 +64,13 @@ def learn(pairs: Sequence[tuple[Steps, Steps]]) -> Lexicon:
         sides.append([[mark + word for word in pair[side] if seen[word] >= FEWEST] for pair in pairs])
     known = lexical.vocabulary([*sides[0], *sides[1]])
     names = list(known)
-    table = lexicon.meanings(*(lexical.counts(side, known) for side in sides), np.arange(len(pairs)))
+    one, other = (lexical.counts(side, known) for side in sides)
+    table = lexicon.meanings(one, other, np.arange(len(pairs)))
     found = {}
     for row in np.flatnonzero(np.diff(table.counts.indptr)):
-        one = table.counts[row]
-        values = np.round(one.data / (table.totals[row] + lexicon.DOUBT), 4)
-        found[names[row][1:]] = {names[at][1:]: float(value) for at, value in zip(one.indices, values, strict=True)}
+        stands = table.counts[row]
+        values = np.round(stands.data / (table.totals[row] + lexicon.DOUBT), 4)
+        found[names[row][1:]] = {names[at][1:]: float(value) for at, value in zip(stands.indices, values, strict=True)}
     return Lexicon(found)
 
 
