@@ -145,6 +145,20 @@ def learning_curve(path: Path, history: Sequence[Point], *, title: str) -> None:
         axes.legend(frameon=False)
 
 
+def attention(path: Path, weights: Vector, sources: Sequence[str], targets: Sequence[str], *, title: str) -> None:
+    """Draws how much each word of a target (down) comes from each word of its source (across): a diagonal keeps order.
+
+    weights: (targets, sources), from 0 to 1.
+    """
+    with _axes(path, title) as axes:
+        axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        axes.set_xticks(range(len(sources)), [_label(word) for word in sources], rotation=90, fontsize=7)
+        axes.set_yticks(range(len(targets)), [_label(word) for word in targets], fontsize=7)
+        axes.grid(visible=False)
+        axes.set_xlabel("source")
+        axes.set_ylabel("target")
+
+
 @contextmanager
 def _axes(path: Path, title: str) -> Iterator["Axes"]:
     from matplotlib.figure import Figure  # no pyplot: no windows, no global state

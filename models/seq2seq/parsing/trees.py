@@ -44,7 +44,7 @@ def arborescence(scores: Scores) -> Heads:
     >>> arborescence(np.array([[0.0, 1.0, 1.0], [0.0, 0.0, 9.0], [0.0, 9.0, 0.0]])).tolist()
     [-1, 0, 1]
     """
-    heads = scores.argmax(axis=0)
+    heads: Heads = scores.argmax(axis=0)
     heads[0] = -1
     circle = _circle(heads)
     if circle is None:

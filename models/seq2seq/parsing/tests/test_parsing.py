@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import arcs
 import model
 import trees
 
@@ -40,4 +41,4 @@ def test_what_is_no_head_is_refused_with_its_place() -> None:
         model._heads(7, ("a", "b"), ("0", "5"), "h")
     with pytest.raises(TableError, match="row 7: 2 words, but 1 head"):
         model._heads(7, ("a", "b"), ("0",), "h")
-    assert model._heads(7, ("a", "b"), ("_", "1"), "h").tolist() == [model.NO_HEAD, 1]
+    assert model._heads(7, ("a", "b"), ("_", "1"), "h").tolist() == [arcs.NO_HEAD, 1]
