@@ -21,7 +21,9 @@ Alternatives. `@op` with a separate `@name.gradient` reads as well, but one rule
 nobody asked for, and what stands apart drifts apart. Edges to tensors make in-place ops wrong or forbidden. A registry
 looked up at every call cost 2.3 times torch per op in a prototype; a function specialised for its number of inputs when
 the op is declared costs 1.1 to 1.25 times, forward and backward together. Version counters of torch do not exist in
-inference mode; ours always do.
+inference mode; ours always do. Lion (Chen et al. 2023) was measured beside AdamW (tests/benchmarks/optimisers.py) and
+left out: on handwritten digits, each at its best learning rate, its held-out loss after 300 steps was 0.179 and AdamW's
+0.100, which an update of 0.3 to 0.8 of AdamW's time does not make up for.
 """
 
 # ruff: noqa: E402

@@ -86,6 +86,16 @@ class Node:
     dtype: torch.dtype
     hooks: dict[int, Hook] | None
 
+    @staticmethod
+    def made(op: Recordable, places: "tuple[Place | None, ...]", saved: tuple[Any, ...], like: Any) -> "Node":
+        """A node made now, for what has the shape and dtype of `like`; no tensor it saved is freed or guarded."""
+        node = Node()
+        node.number = next_number()
+        node.op, node.places, node.saved = op, places, saved
+        node.holds, node.hooks = False, None
+        node.shape, node.dtype = like.shape, like.dtype
+        return node
+
     def __repr__(self) -> str:
         return f"<{self.name}>"
 
@@ -322,6 +332,23 @@ def _leading_to(targets: frozenset[Place], roots: Iterable[Place]) -> set[Place]
         if any(place in needed for place in node.places):
             needed.add(node)
     return needed
+
+
+def read_outside(ends: Iterable[Place], before: int, own: set[Place]) -> list[Place]:
+    """The places that the graph behind `ends` begins at: those not in `own` that are leaves or older than `before`."""
+    found: list[Place] = []
+    seen = set(own)
+    stack = list(ends)
+    while stack:
+        place = stack.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        if isinstance(place, Node) and place.number > before:
+            stack.extend(p for p in place.places if p is not None)
+        else:
+            found.append(place)
+    return found
 
 
 def _run_hooks(hooks: dict[int, Hook], grad: Array, handle: Callable[..., Traced]) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from tensor_core.autograd import Array, Leaf, Node, Place, enable_grad, is_grad_enabled, next_number, walk
+from tensor_core.autograd import Array, Node, Place, enable_grad, is_grad_enabled, next_number, read_outside, walk
 from tensor_core.rows import dense
 from tensor_core.tensor import Tensor
 from tensor_core.tracing import watching
@@ -34,15 +34,12 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
     if not isinstance(made, Tensor):
         raise TypeError(f"checkpoint: the function gives one tensor, not {type(made).__name__}")
     out = Tensor.handle(made.raw)
-    outside = [] if made.place is None else _read_outside(made.place, before, aliases)
+    own = {alias.place for alias in aliases if isinstance(alias, Tensor) and alias.place is not None}
+    outside = [] if made.place is None else read_outside([made.place], before, own)
     places = (*[x.place if isinstance(x, Tensor) else None for x in inputs], *outside)
     if not any(places):
         return out
-    node = Node()
-    node.number, node.op, node.places, node.holds = next_number(), _AGAIN, places, False
-    node.saved = (function, inputs, streams)
-    node.shape, node.dtype, node.hooks = made.raw.shape, made.raw.dtype, None
-    out.place = node
+    out.place = Node.made(_AGAIN, places, (function, inputs, streams), made.raw)
     return out
 
 
@@ -88,21 +85,6 @@ def _aliases(inputs: Sequence[Any], *, recorded: bool) -> list[Any]:
         else x.detach().requires_grad_()
         for x in inputs
     ]
-
-
-def _read_outside(place: Place, before: int, aliases: Sequence[Any]) -> list[Place]:
-    """The places older than the checkpoint that its graph leads to, but for the inputs."""
-    own = {alias.place for alias in aliases if isinstance(alias, Tensor)}
-    seen: dict[Place, None] = {}
-    stack = [place]
-    while stack:
-        place = stack.pop()
-        if place in seen or place in own:
-            continue
-        seen[place] = None
-        if isinstance(place, Node) and place.number > before:
-            stack.extend(p for p in place.places if p is not None)
-    return [place for place in seen if isinstance(place, Leaf) or place.number < before]
 
 
 def _streams(inputs: Sequence[Any]) -> list[tuple[Any, torch.Tensor]]:

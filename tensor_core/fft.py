@@ -62,6 +62,11 @@ def _scaled(out: Tensor, n: int, norm: str | None, inverse: bool) -> Tensor:
     return out if norm != "forward" else out * n if inverse else out / n
 
 
+def _transformed(input: Tensor, n: int | None, dim: int, norm: str | None, inverse: bool) -> Tensor:
+    sized = _sized(_complex(input), input.shape[dim] if n is None else n, dim)
+    return _scaled(_fft(sized, dim, inverse), sized.shape[dim], norm, inverse)
+
+
 def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The frequencies of `input` along `dim`, cut off or filled up to length `n` first.
 
@@ -69,9 +74,7 @@ def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = N
     >>> fft(tc.tensor([1.0, 1.0]))
     tensor([2.+0.j, 0.+0.j])
     """
-    complex_input = input if input.is_complex() else _complex(input)
-    sized = _sized(complex_input, input.shape[dim] if n is None else n, dim)
-    return _scaled(_fft(sized, dim, False), sized.shape[dim], norm, False)
+    return _transformed(input, n, dim, norm, False)
 
 
 def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
@@ -81,14 +84,13 @@ def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     >>> ifft(tc.tensor([2.0, 0.0]))
     tensor([1.+0.j, 1.+0.j])
     """
-    complex_input = input if input.is_complex() else _complex(input)
-    sized = _sized(complex_input, input.shape[dim] if n is None else n, dim)
-    return _scaled(_fft(sized, dim, True), sized.shape[dim], norm, True)
+    return _transformed(input, n, dim, norm, True)
 
 
 def _complex(input: Tensor) -> Tensor:
-    dtype = torch.complex128 if input.dtype == torch.float64 else torch.complex64
-    converted: Tensor = input.to(dtype)
+    if input.is_complex():
+        return input
+    converted: Tensor = input.to(torch.complex128 if input.dtype == torch.float64 else torch.complex64)
     return converted
 
 
@@ -112,8 +114,7 @@ def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
     tensor([1., 0., 1., 0.])
     """
     length = 2 * (input.shape[dim] - 1) if n is None else n
-    complex_input = input if input.is_complex() else _complex(input)
-    return _scaled(_irfft(_sized(complex_input, length // 2 + 1, dim), dim, length), length, norm, True)
+    return _scaled(_irfft(_sized(_complex(input), length // 2 + 1, dim), dim, length), length, norm, True)
 
 
 def stft(

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tensor_core.autograd import Node, Place, enable_grad, is_grad_enabled, next_number, no_grad, walk
+from tensor_core.autograd import Node, Place, enable_grad, is_grad_enabled, next_number, no_grad, read_outside, walk
 from tensor_core.calls import cached_number
 from tensor_core.ops.join import stack, unbind
 from tensor_core.tensor import Tensor
@@ -125,18 +125,8 @@ class _Loop:
             swap.inside.update({id(t.raw): t.raw for t in (*inner, *rows)})
             with swap:
                 outputs = self.call(inner, rows)
-        own = {t.place for t in (*inner, *rows)}
-        seen: set[Place] = set()
-        waiting = [t.place for t in outputs if t.place is not None]
-        while waiting:
-            place = waiting.pop()
-            if place in seen or place in own:
-                continue
-            seen.add(place)
-            if isinstance(place, Node) and place.number > start:
-                waiting.extend(p for p in place.places if p is not None)
-            else:
-                self.places.append(place)
+        own = {t.place for t in (*inner, *rows) if t.place is not None}
+        self.places = read_outside([t.place for t in outputs if t.place is not None], start, own)
 
     def forward(self, keeps: bool) -> Callable[..., list[torch.Tensor]]:
         """carries, entries, outside → new carries, outputs and, if they are kept, the carries before."""
@@ -239,21 +229,13 @@ def _looped(
     if recorded:
         straight = [watch.lift(x.raw) for x in entries]
         saved = (list(made[total:]), straight, outputs[: loop.count], outputs[loop.count :], reverse)
-        hub = _node(loop, places, (saved,), _Parts.shape, _Parts.dtype)
+        hub = Node.made(loop, places, (saved,), _Parts)
+        hub.holds = True
         for i, tensor in enumerate(tensors):
             if tensor.is_floating_point():
-                tensor.place = _node(_Part(i), (hub,), (), tensor.shape, tensor.dtype)
+                tensor.place = Node.made(_Part(i), (hub,), (), tensor)
     last = unflatten(carry_outline, tensors)
     return last, unflatten(loop.y_outline, tensors)
-
-
-def _node(op: Any, places: tuple[Place | None, ...], saved: tuple[Any, ...], shape: Any, dtype: Any) -> Node:
-    node = Node()
-    node.number = next_number()
-    node.op, node.places, node.saved, node.shape, node.dtype = op, places, saved, shape, dtype
-    node.holds = bool(saved)
-    node.hooks = None
-    return node
 
 
 def _leaf(raw: torch.Tensor) -> Tensor:

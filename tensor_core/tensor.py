@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 import torch
 
-from tensor_core.autograd import (
-    Array,
-    Hook,
-    Leaf,
-    Node,
-    Place,
-    Traced,
-    accumulate,
-    next_number,
-    walk,
-)
+from tensor_core.autograd import Array, Hook, Leaf, Node, Place, Traced, accumulate, next_number, walk
 
 _LINE_WIDTH = 80  # characters, as torch prints
 
@@ -118,11 +108,7 @@ class Tensor(Traced):
         return place if isinstance(place, Node) else None
 
     def backward(
-        self,
-        gradient: "Tensor | None" = None,
-        *,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
+        self, gradient: "Tensor | None" = None, *, retain_graph: bool | None = None, create_graph: bool = False
     ) -> None:
         """Add this tensor's gradient to the `.grad` of every leaf; `gradient` is needed unless this is a scalar."""
         found = _walk([self], [gradient], None, retain_graph=retain_graph, create_graph=create_graph)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tensor_core.autograd import Array, Leaf, Node, Place, enable_grad, is_grad_enabled, next_number
+from tensor_core.autograd import Array, Leaf, Node, Place, enable_grad, is_grad_enabled
 from tensor_core.tensor import Tensor
 
 Step = tuple[Callable[..., Any], tuple[Any, ...]]  # a view op and its arguments after the input
@@ -59,15 +59,7 @@ class View(Tensor):
     def rebind(self, node: Node) -> None:
         """Let the base take in what was written here; this and every other view then asks the base."""
         base = self.base
-        written = Node()
-        written.number = next_number()
-        written.op = _WRITE
-        written.places = (base.place, node)
-        written.saved = (self.steps, base.raw.stride(), None)
-        written.holds = False
-        written.shape = base.raw.shape
-        written.dtype = base.raw.dtype
-        written.hooks = None
+        written = Node.made(_WRITE, (base.place, node), (self.steps, base.raw.stride(), None), base.raw)
         base.rebind(written)
 
     def refuse_write(self) -> str | None:

@@ -58,12 +58,7 @@ def _logit_slope(
 
 
 def _probability_slope(
-    grad: Array,
-    input: Array,
-    target: Array,
-    weight: Array | None,
-    label_smoothing: float,
-    reduction: str,
+    grad: Array, input: Array, target: Array, weight: Array | None, label_smoothing: float, reduction: str
 ) -> Array:
     dim = _class_dim(input)
     each = _shares(input, target.new_full(target.shape, 1.0), weight, 0, 0.0, reduction)
@@ -73,12 +68,7 @@ def _probability_slope(
 
 @op(input=_logit_slope, target=_probability_slope)
 def _cross_entropy(
-    input: Array,
-    target: Array,
-    weight: Array | None,
-    ignore_index: int,
-    label_smoothing: float,
-    reduction: str,
+    input: Array, target: Array, weight: Array | None, ignore_index: int, label_smoothing: float, reduction: str
 ) -> Array:
     return torch.nn.functional.cross_entropy(
         input, target, weight, ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
@@ -138,7 +128,7 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: weight has shape {tuple(weight.shape)}, but there are {shape[dim]} classes")
     probabilities = target.is_floating_point()
     if probabilities:
-        _same_shape("cross_entropy", input, target)
+        _same_shape("cross_entropy", input, target, reduction)
     elif tuple(target.shape) != shape[:dim] + shape[dim + 1 :]:
         raise ValueError(
             f"cross_entropy: class indices for input of shape {shape} have shape {shape[:dim] + shape[dim + 1 :]}, "
@@ -232,5 +222,4 @@ def ctc_loss(
     loss = loss if log_probs.dim() == 3 else loss.squeeze(0)
     if reduction == "mean":
         loss = loss / Tensor.handle(torch.tensor(sizes, device=loss.device).clamp(min=1).to(loss.dtype))
-    reduced: Tensor = _reduced(loss, reduction)
-    return reduced
+    return _reduced(loss, reduction)

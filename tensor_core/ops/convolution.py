@@ -70,14 +70,7 @@ def _each(value: int | Sequence[int], dims: int) -> _Sizes:
 
 
 def _convolve(
-    dims: int,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
+    dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Tensor:
     name = f"conv{dims}d"
     if input.dim() not in (dims + 1, dims + 2) or weight.dim() != dims + 2:

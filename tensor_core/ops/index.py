@@ -159,11 +159,7 @@ def setitem(input: Tensor, key: Any, value: Any) -> None:
     target.copy_(value)
 
 
-@op(
-    input=lambda grad: grad,
-    src=lambda grad, dim, index: grad.gather(dim, index),
-    in_place=torch.Tensor.scatter_add_,
-)
+@op(input=lambda grad: grad, src=lambda grad, dim, index: grad.gather(dim, index), in_place=torch.Tensor.scatter_add_)
 def scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
     """`input` with each entry of `src` (of the shape of `index`) added at the position in `index` along `dim`.
 

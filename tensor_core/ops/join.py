@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from tensor_core.autograd import Array, Node, Place, is_grad_enabled, next_number
+from tensor_core.autograd import Array, Node, Place, is_grad_enabled
 from tensor_core.ops.shape import narrow, select, unsqueeze
 from tensor_core.tensor import Tensor
 from tensor_core.view import View
@@ -52,13 +52,6 @@ class _Whole:
 _PART, _WHOLE = _Part(), _Whole()
 
 
-def _node(op: Any, place: Place, saved: tuple[Any, ...], shape: torch.Size, dtype: torch.dtype) -> Node:
-    node = Node()
-    node.number, node.op, node.places, node.saved = next_number(), op, (place,), saved
-    node.holds, node.shape, node.dtype, node.hooks = False, shape, dtype, None
-    return node
-
-
 def split(input: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Views of `split_size` indices each along `dim`, the last one possibly smaller; or of the given sizes.
 
@@ -81,11 +74,11 @@ def _parts(
     place, raw = input.place, input.raw
     if place is None or not is_grad_enabled() or raw.is_complex():
         return tuple([view(input, *step) for step in steps])
-    whole = _node(_WHOLE, place, (dim % raw.dim(), sizes), raw.shape, raw.dtype)
+    whole = Node.made(_WHOLE, (place,), (dim % raw.dim(), sizes), raw)
     parts = []
     for i, step in enumerate(steps):
         part = view(raw, *step)
-        parts.append(View.look(part, input, (view, step), _node(_PART, whole, (i,), part.shape, raw.dtype)))
+        parts.append(View.look(part, input, (view, step), Node.made(_PART, (whole,), (i,), part)))
     return tuple(parts)
 
 
@@ -136,16 +129,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             # torch lets a vector without entries stand anywhere
             end += 0 if tensor.shape == (0,) else tensor.shape[dim]
             ends.append(end)
-        node = Node()
-        node.number = next_number()
-        node.op = _CAT
-        node.places = places
-        node.saved = ((dim, ends),)
-        node.holds = False
-        node.shape = raw.shape
-        node.dtype = raw.dtype
-        node.hooks = None
-        out.place = node
+        out.place = Node.made(_CAT, places, ((dim, ends),), raw)
     return out
 
 

@@ -24,7 +24,8 @@ def _checked(name: str, reduction: str) -> None:
         raise ValueError(f"{name}: reduction is one of {', '.join(_REDUCTIONS)}, not {reduction!r}")
 
 
-def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
+def _same_shape(name: str, input: Tensor, target: Tensor, reduction: str) -> None:
+    _checked(name, reduction)
     if input.shape != target.shape:
         raise ValueError(
             f"{name}: input has shape {tuple(input.shape)} but target {tuple(target.shape)}; "
@@ -32,8 +33,9 @@ def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
         )
 
 
-def _reduced(loss: Any, reduction: str) -> Any:
-    return loss.mean() if reduction == "mean" else loss.sum() if reduction == "sum" else loss
+def _reduced(loss: Any, reduction: str) -> Tensor:
+    reduced: Tensor = loss.mean() if reduction == "mean" else loss.sum() if reduction == "sum" else loss
+    return reduced
 
 
 def _portion(grad: Array, input: Array, reduction: str) -> Array:
@@ -55,8 +57,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     >>> mse_loss(tensor([1.0, 2.0]), tensor([0.0, 4.0]))
     tensor(2.5000)
     """
-    _checked("mse_loss", reduction)
-    _same_shape("mse_loss", input, target)
+    _same_shape("mse_loss", input, target, reduction)
     return _squared(input, target, reduction)
 
 
@@ -78,8 +79,7 @@ def huber_loss(input: Tensor, target: Tensor, *, delta: float = 1.0, reduction: 
     >>> huber_loss(tensor([0.0, 0.0]), tensor([1.0, 3.0]), reduction="none")
     tensor([0.5000, 2.5000])
     """
-    _checked("huber_loss", reduction)
-    _same_shape("huber_loss", input, target)
+    _same_shape("huber_loss", input, target, reduction)
     if delta <= 0:
         raise ValueError(f"huber_loss: delta is a positive number, not {delta}")
     return _huber(input, target, delta, reduction)
@@ -108,16 +108,14 @@ def binary_cross_entropy_with_logits(
     >>> binary_cross_entropy_with_logits(tensor([0.0]), tensor([1.0]))
     tensor(0.6931)
     """
-    _checked("binary_cross_entropy_with_logits", reduction)
-    _same_shape("binary_cross_entropy_with_logits", input, target)
+    _same_shape("binary_cross_entropy_with_logits", input, target, reduction)
     if weight is None and pos_weight is None:
         return _logistic(input, target, reduction)
     if pos_weight is None:
         loss = _logistic(input, target, "none")
     else:
         loss = (1 - target) * input + (1 + (pos_weight - 1) * target) * softplus(-input)
-    reduced: Tensor = _reduced(loss if weight is None else loss * weight, reduction)
-    return reduced
+    return _reduced(loss if weight is None else loss * weight, reduction)
 
 
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
@@ -126,10 +124,8 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
     >>> l1_loss(tensor([1.0, 2.0]), tensor([0.0, 4.0]))
     tensor(1.5000)
     """
-    _checked("l1_loss", reduction)
-    _same_shape("l1_loss", input, target)
-    reduced: Tensor = _reduced((input - target).abs(), reduction)
-    return reduced
+    _same_shape("l1_loss", input, target, reduction)
+    return _reduced((input - target).abs(), reduction)
 
 
 def _pinball_slope(grad: Array, input: Array, target: Array, quantile: Any, reduction: str) -> Array:
@@ -144,8 +140,7 @@ def _pinball_slope(grad: Array, input: Array, target: Array, quantile: Any, redu
 )
 def _pinball(input: Array, target: Array, quantile: Any, reduction: str) -> Array:
     away = target - input
-    reduced: Tensor = _reduced(torch.maximum(away * quantile, away * (quantile - 1)), reduction)
-    return reduced
+    return _reduced(torch.maximum(away * quantile, away * (quantile - 1)), reduction)
 
 
 def pinball_loss(input: Tensor, target: Tensor, quantile: Any, *, reduction: str = "mean") -> Tensor:
@@ -155,8 +150,7 @@ def pinball_loss(input: Tensor, target: Tensor, quantile: Any, *, reduction: str
     >>> pinball_loss(tensor([0.0, 0.0]), tensor([1.0, -1.0]), 0.9, reduction="none")
     tensor([0.9000, 0.1000])
     """
-    _checked("pinball_loss", reduction)
-    _same_shape("pinball_loss", input, target)
+    _same_shape("pinball_loss", input, target, reduction)
     return _pinball(input, target, quantile, reduction)
 
 
@@ -165,8 +159,7 @@ def pinball_loss(input: Tensor, target: Tensor, quantile: Any, *, reduction: str
     target=lambda grad, input, reduction: (_portion(grad, input, reduction) * input).neg(),
 )
 def _log_poisson(input: Array, target: Array, reduction: str) -> Array:
-    reduced: Tensor = _reduced(input.exp() - target * input, reduction)
-    return reduced
+    return _reduced(input.exp() - target * input, reduction)
 
 
 def poisson_nll_loss(
@@ -184,16 +177,14 @@ def poisson_nll_loss(
     >>> poisson_nll_loss(tensor([0.0]), tensor([2.0]))
     tensor(1.)
     """
-    _checked("poisson_nll_loss", reduction)
-    _same_shape("poisson_nll_loss", input, target)
+    _same_shape("poisson_nll_loss", input, target, reduction)
     if log_input and not full:
         return _log_poisson(input, target, reduction)
     loss = _log_poisson(input, target, "none") if log_input else input - target * (input + eps).log()
     if full:
         stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
         loss = loss + stirling.masked_fill(target <= 1, 0)
-    reduced: Tensor = _reduced(loss, reduction)
-    return reduced
+    return _reduced(loss, reduction)
 
 
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
@@ -205,8 +196,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     if reduction != "batchmean":
         _checked("kl_div", reduction)
     loss = target.exp() * (target - input) if log_target else _self_information(target) - target * input
-    reduced: Tensor = loss.sum() / input.shape[0] if reduction == "batchmean" else _reduced(loss, reduction)
-    return reduced
+    return _reduced(loss.sum() / input.shape[0], "none") if reduction == "batchmean" else _reduced(loss, reduction)
 
 
 def _self_information(target: Array) -> Array:

@@ -90,11 +90,7 @@ def _weight_slope(grad: Array, input: Array) -> Array:
 
 
 @_lowered
-@op(
-    input=lambda grad, weight: grad @ weight,
-    weight=_weight_slope,
-    bias=lambda grad: grad,
-)
+@op(input=lambda grad, weight: grad @ weight, weight=_weight_slope, bias=lambda grad: grad)
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     """`input` times the transpose of `weight` (outputs × inputs), plus `bias`.
 

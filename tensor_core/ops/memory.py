@@ -1,6 +1,7 @@
 """Copies, other types and devices, and writing."""
 
 import builtins
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -76,49 +77,26 @@ def _converted(input: Array, dtype: torch.dtype) -> Array:
     return input.to(dtype)
 
 
-def float(input: Tensor) -> Tensor:
-    """`input` in single precision.
+def _cast(name: str, target: Any, meaning: str, example: str, result: str) -> Callable[[Tensor], Tensor]:
+    """`to` a fixed type or device, under a name of its own."""
 
-    >>> tensor([1, 2]).float().dtype
-    torch.float32
-    """
-    return to(input, torch.float32)
+    def cast(input: Tensor) -> Tensor:
+        return to(input, target)
 
-
-def double(input: Tensor) -> Tensor:
-    """`input` in double precision.
-
-    >>> tensor([1, 2]).double().dtype
-    torch.float64
-    """
-    return to(input, torch.float64)
+    cast.__name__ = cast.__qualname__ = name
+    cast.__doc__ = f"`input` {meaning}.\n\n>>> {example}\n{result}"
+    return cast
 
 
-def long(input: Tensor) -> Tensor:
-    """`input` as whole numbers of 64 bits, cut off towards zero.
-
-    >>> tensor([1.9, -1.9]).long()
-    tensor([ 1, -1])
-    """
-    return to(input, torch.int64)
-
-
-def bool(input: Tensor) -> Tensor:
-    """Whether each entry differs from zero.
-
-    >>> tensor([0, 2]).bool()
-    tensor([False,  True])
-    """
-    return to(input, torch.bool)
-
-
-def cpu(input: Tensor) -> Tensor:
-    """`input` in the memory of the CPU.
-
-    >>> cpu(tensor([1])).device
-    device(type='cpu')
-    """
-    return to(input, "cpu")
+# fmt: off
+float = _cast("float", torch.float32, "in single precision", "tensor([1, 2]).float().dtype", "torch.float32")
+double = _cast("double", torch.float64, "in double precision", "tensor([1, 2]).double().dtype", "torch.float64")
+long = _cast("long", torch.int64, "as whole numbers of 64 bits, cut off towards zero", "tensor([1.9, -1.9]).long()",
+    "tensor([ 1, -1])")
+bool = _cast("bool", torch.bool, "as truth: whether each entry differs from zero", "tensor([0, 2]).bool()",
+    "tensor([False,  True])")
+cpu = _cast("cpu", "cpu", "in the memory of the CPU", "cpu(tensor([1])).device", "device(type='cpu')")
+# fmt: on
 
 
 def type_as(input: Tensor, other: Tensor) -> Tensor:
@@ -140,11 +118,7 @@ def copy_(input: Array, source: Array) -> Array:
     return input.copy_(source)
 
 
-def _total(grad: Array) -> Array:
-    return grad.sum()
-
-
-@write_op(input=lambda grad: None, value=_total)
+@write_op(input=lambda grad: None, value=lambda grad: grad.sum())
 def fill_(input: Array, value: Array) -> Array:
     """`input` with every entry replaced by one number.
 

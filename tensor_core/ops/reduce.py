@@ -2,6 +2,7 @@
 
 import builtins
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -162,64 +163,33 @@ def _shared(grad: Array, input: Array, out: Array, shape: torch.Size, dim: _Dims
     return _kept(grad, shape, dim, keepdim) * reached / share
 
 
-@op(input=_shared)
-def amax(input: Array, dim: _Dims = None, keepdim: bool = False) -> Array:
-    """The largest of all entries, or along `dim`; equal ones share the gradient.
+def _along(
+    kernel: Callable[..., Array], meaning: str, example: str, result: str, rule: Callable[..., Array] | None = None
+) -> Callable[..., Tensor]:
+    """Declare an op that is one of torch's functions, of all entries or along `dim`."""
 
-    >>> amax(tensor([[1.0, 2.0], [4.0, 3.0]]), dim=1)
-    tensor([2., 4.])
-    """
-    return torch.amax(input) if dim is None else torch.amax(input, dim, keepdim)
+    def reduced(input: Array, dim: _Dims = None, keepdim: bool = False) -> Array:
+        if dim is None:
+            return kernel(input, keepdim=True) if keepdim else kernel(input)
+        return kernel(input, dim, keepdim)
 
-
-@op(input=_shared)
-def amin(input: Array, dim: _Dims = None, keepdim: bool = False) -> Array:
-    """The smallest of all entries, or along `dim`; equal ones share the gradient.
-
-    >>> amin(tensor([[1.0, 2.0], [4.0, 3.0]]), dim=1)
-    tensor([1., 3.])
-    """
-    return torch.amin(input) if dim is None else torch.amin(input, dim, keepdim)
+    reduced.__name__ = reduced.__qualname__ = kernel.__name__
+    reduced.__doc__ = f"{meaning}, of all entries or along `dim`.\n\n>>> {example}\n{result}"
+    return op(input=rule)(reduced) if rule else op()(reduced)
 
 
-@op()
-def argmax(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
-    """Where the largest entry stands, in the flattened tensor or along `dim`.
-
-    >>> argmax(tensor([[1.0, 2.0], [4.0, 3.0]]), dim=1)
-    tensor([1, 0])
-    """
-    return torch.argmax(input, dim, keepdim)
-
-
-@op()
-def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Array:
-    """Where the smallest entry stands, in the flattened tensor or along `dim`.
-
-    >>> argmin(tensor([[1.0, 2.0], [4.0, 3.0]]), dim=1)
-    tensor([0, 1])
-    """
-    return torch.argmin(input, dim, keepdim)
-
-
-@op()
-def any(input: Array, dim: _Dims = None, keepdim: bool = False) -> Array:
-    """Whether any entry is true.
-
-    >>> any(tensor([False, True]))
-    tensor(True)
-    """
-    return torch.any(input) if dim is None else torch.any(input, dim, keepdim)
-
-
-@op()
-def all(input: Array, dim: _Dims = None, keepdim: bool = False) -> Array:
-    """Whether all entries are true.
-
-    >>> all(tensor([False, True]))
-    tensor(False)
-    """
-    return torch.all(input) if dim is None else torch.all(input, dim, keepdim)
+# fmt: off
+amax = _along(torch.amax, "The largest, equal ones sharing the gradient",
+    "amax(tensor([[1.0, 2.0], [4.0, 3.0]]), dim=1)", "tensor([2., 4.])", _shared)
+amin = _along(torch.amin, "The smallest, equal ones sharing the gradient",
+    "amin(tensor([[1.0, 2.0], [4.0, 3.0]]), dim=1)", "tensor([1., 3.])", _shared)
+argmax = _along(torch.argmax, "Where the largest stands", "argmax(tensor([[1.0, 2.0], [4.0, 3.0]]), dim=1)",
+    "tensor([1, 0])")
+argmin = _along(torch.argmin, "Where the smallest stands", "argmin(tensor([[1.0, 2.0], [4.0, 3.0]]), dim=1)",
+    "tensor([0, 1])")
+any = _along(torch.any, "Whether one is true", "any(tensor([False, True]))", "tensor(True)")
+all = _along(torch.all, "Whether each is true", "all(tensor([False, True]))", "tensor(False)")
+# fmt: on
 
 
 # ---- exponentials and norms

@@ -1,8 +1,6 @@
-"""Linear algebra, under torch's names.
+"""Matrices as products of simpler ones.
 
-Gradients: Giles, Collected matrix derivative results (2008); Townsend, Differentiating the singular value decomposition
-(2016); Seeger et al., Auto-differentiating linear algebra (2017); Al-Mohy and Higham (2009) for the exponential. A
-gradient that needs another factor of the same decomposition takes the one the kernel gave; where the rule is itself
+A gradient that needs another factor of the same decomposition takes the one the kernel gave; where the rule is itself
 recorded it decomposes again, in recorded ops.
 """
 
@@ -12,106 +10,15 @@ from typing import Any, NamedTuple
 import torch
 
 from tensor_core.autograd import Array
+from tensor_core.linalg.systems import inv
 from tensor_core.op import op
-from tensor_core.ops.join import cat as _cat
-from tensor_core.ops.reduce import vector_norm as _vector_norm
 from tensor_core.tensor import Tensor
-
-_Dims = int | list[int] | tuple[int, ...] | None
-
-
-# ---- systems of equations
-
-
-@op(input=lambda grad, out: (out.mT @ grad @ out.mT).neg())
-def inv(input: Array) -> Array:
-    """The matrix whose product with `input` is the identity.
-
-    >>> import tensor_core as tc
-    >>> inv(tc.tensor([[2.0, 0.0], [0.0, 4.0]]))
-    tensor([[0.5000, 0.0000],
-            [0.0000, 0.2500]])
-    """
-    return torch.linalg.inv(input)
-
-
-def _solve_system(grad: Array, A: Array, out: Array) -> Array:
-    return (_solved(A.mT, grad) @ out.mT).neg()
-
-
-def _solved(A: Array, B: Array) -> Array:
-    return _solve(A, B)
-
-
-@op(A=_solve_system, B=lambda grad, A: _solved(A.mT, grad))
-def _solve(A: Array, B: Array) -> Array:
-    return torch.linalg.solve(A, B)
-
-
-def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
-    """X with A X = B (or X A = B with `left=False`); B is a vector if its shape is A's without the last dimension.
-
-    >>> import tensor_core as tc
-    >>> solve(tc.tensor([[2.0, 0.0], [0.0, 4.0]]), tc.tensor([2.0, 2.0]))
-    tensor([1.0000, 0.5000])
-    """
-    if not left:
-        turned: Tensor = solve(A.mT, B.mT).mT
-        return turned
-    vector = B.dim() == 1 or (A.dim() - 1 == B.dim() and B.shape == A.shape[:-1])
-    X = _solve(A, B.unsqueeze(-1)) if vector else _solve(A, B)
-    return X.squeeze(-1) if vector else X
-
-
-@op(input=lambda grad, input, out: (grad * out).unsqueeze(-1).unsqueeze(-1) * _inverse(input).mT)
-def _regular_det(input: Array) -> Array:
-    return torch.linalg.det(input)
-
-
-def _inverse(array: Array) -> Array:
-    return inv(array)
-
-
-def det(A: Tensor) -> Tensor:
-    """The determinant; its gradient needs a matrix that can be inverted.
-
-    >>> import tensor_core as tc
-    >>> det(tc.tensor([[1.0, 2.0], [3.0, 4.0]]))
-    tensor(-2.)
-    """
-    return _regular_det(A)
-
-
-class SlogDet(NamedTuple):
-    """The sign of a determinant, and the logarithm of its absolute value."""
-
-    sign: Tensor
-    logabsdet: Tensor
-
-
-@op(input=lambda grad, input: grad.unsqueeze(-1).unsqueeze(-1) * _inverse(input).mT)
-def _logabsdet(input: Array, value: Array) -> Array:
-    return value
-
-
-def slogdet(A: Tensor) -> SlogDet:
-    """The sign of the determinant, and the logarithm of its absolute value.
-
-    >>> import tensor_core as tc
-    >>> slogdet(tc.eye(2))
-    SlogDet(sign=tensor(1.), logabsdet=tensor(0.))
-    """
-    sign, value = torch.linalg.slogdet(A.raw)
-    return SlogDet(Tensor.handle(sign), _logabsdet(A, value))
-
-
-# ---- decompositions
 
 
 def _cholesky_slope(grad: Array, out: Array) -> Array:
     inner = (out.mT @ grad).tril()
     inner = inner - inner.diagonal(0, -2, -1).diag_embed() * 0.5
-    inverse = _inverse(out)
+    inverse = inv(out)
     slope = inverse.mT @ inner @ inverse
     return (slope + slope.mT) * 0.5
 
@@ -287,10 +194,6 @@ class Triangular(NamedTuple):
     R: Tensor
 
 
-def _reduced(input: Array) -> Any:
-    return qr(input)
-
-
 def _mirrored(inner: Array) -> Array:
     """A symmetric matrix from the lower triangle."""
     lower = inner.tril(-1)
@@ -298,13 +201,13 @@ def _mirrored(inner: Array) -> Array:
 
 
 def _orthonormal_slope(grad: Array, input: Array, Q: Array, R: Array) -> Array:
-    Q, R = _decomposed(_reduced, input, Q, R)
-    return (grad + Q @ _mirrored((grad.mT @ Q).neg())) @ _inverse(R).mT
+    Q, R = _decomposed(qr, input, Q, R)
+    return (grad + Q @ _mirrored((grad.mT @ Q).neg())) @ inv(R).mT
 
 
 def _triangular_slope(grad: Array, input: Array, Q: Array, R: Array) -> Array:
-    Q, R = _decomposed(_reduced, input, Q, R)
-    return Q @ _mirrored(R @ grad.triu().mT) @ _inverse(R).mT
+    Q, R = _decomposed(qr, input, Q, R)
+    return Q @ _mirrored(R @ grad.triu().mT) @ inv(R).mT
 
 
 @op(input=_orthonormal_slope)
@@ -335,95 +238,3 @@ def qr(A: Tensor, mode: str = "reduced") -> Triangular:
         )
     Q, R = torch.linalg.qr(A.raw, mode)
     return Triangular(_orthonormal(A, Q, R), _triangular(A, Q, R))
-
-
-def _exponential_slope(grad: Array, input: Array) -> Array:
-    """The upper right block of exp([[Aᵀ, G], [0, Aᵀ]])."""
-    turned, size = input.mT, input.shape[-1]
-    stack: Any = _cat if isinstance(grad, Tensor) else torch.cat
-    zero = grad.new_zeros(grad.shape)
-    block = stack([stack([turned, grad], -1), stack([zero, turned], -1)], -2)
-    return _exponential(block).narrow(-2, 0, size).narrow(-1, size, size)
-
-
-def _exponential(array: Array) -> Array:
-    return matrix_exp(array)
-
-
-@op(input=_exponential_slope)
-def matrix_exp(input: Array) -> Array:
-    """The sum of Aᵏ / k! over all k.
-
-    >>> import tensor_core as tc
-    >>> matrix_exp(tc.zeros(2, 2))
-    tensor([[1., 0.],
-            [0., 1.]])
-    """
-    return torch.linalg.matrix_exp(input)
-
-
-# ---- norms
-
-
-def vector_norm(
-    x: Tensor, ord: float = 2, dim: _Dims = None, keepdim: bool = False, *, dtype: torch.dtype | None = None
-) -> Tensor:
-    """The p-norm of all entries taken as one vector, or along `dim`, for p = `ord`; its gradient at 0 is 0.
-
-    >>> import tensor_core as tc
-    >>> vector_norm(tc.tensor([3.0, -4.0]), 1)
-    tensor(7.)
-    """
-    return _vector_norm(x, ord, dim, keepdim, dtype)
-
-
-def matrix_norm(
-    A: Tensor,
-    ord: Any = "fro",
-    dim: tuple[int, int] | list[int] = (-2, -1),
-    keepdim: bool = False,
-    *,
-    dtype: torch.dtype | None = None,
-) -> Tensor:
-    """The norm of matrices: fro, nuc, 2, -2 (of the singular values), 1, -1 (of columns), inf, -inf (of rows).
-
-    >>> import tensor_core as tc
-    >>> matrix_norm(tc.tensor([[3.0, 0.0], [0.0, 4.0]]), "nuc")
-    tensor(7.)
-    """
-    if ord not in ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf):
-        raise ValueError(f"matrix_norm: ord is fro, nuc, 1, -1, 2, -2, inf or -inf, not {ord!r}")
-    if len(dim) != 2 or A.dim() < 2:
-        raise ValueError(f"matrix_norm needs two dimensions, not dim={dim} of shape {tuple(A.shape)}")
-    A = A if dtype is None else A.to(dtype)
-    if ord == "fro":
-        return _vector_norm(A, 2, tuple(dim), keepdim)
-    rows, columns = (d % A.dim() for d in dim)
-    matrices = A.movedim((rows, columns), (-2, -1))
-    if ord in ("nuc", 2, -2):
-        values = svdvals(matrices)
-        out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord == 2 else values.amin(-1)
-    else:
-        sums = matrices.abs().sum(-2 if ord in (1, -1) else -1)
-        out = sums.amax(-1) if ord > 0 else sums.amin(-1)
-    for d in sorted((rows, columns)) if keepdim else ():
-        out = out.unsqueeze(d)
-    return out
-
-
-def norm(
-    A: Tensor, ord: Any = None, dim: _Dims = None, keepdim: bool = False, *, dtype: torch.dtype | None = None
-) -> Tensor:
-    """The length of all entries taken as one vector, or along `dim`; with `ord` the matrix norm if two dimensions are
-    meant, else the p-norm.
-
-    >>> import tensor_core as tc
-    >>> norm(tc.tensor([3.0, 4.0]))
-    tensor(5.)
-    """
-    if ord is not None and ((dim is None and A.dim() == 2) or (isinstance(dim, tuple | list) and len(dim) == 2)):
-        pair: Any = (-2, -1) if dim is None else dim
-        return matrix_norm(A, ord, pair, keepdim, dtype=dtype)
-    if isinstance(ord, str):
-        raise ValueError(f"norm: ord={ord!r} is for matrices, not dim={dim} of shape {tuple(A.shape)}")
-    return _vector_norm(A, 2.0 if ord is None else ord, dim, keepdim, dtype)
