@@ -22,7 +22,7 @@ from models.kit.metrics import Metric
 from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Task, Trained
 
-GENERATED = "generated"  # as `table`
+GENERATED = "generated_tags.py"  # as `table`: it makes one
 WORDS_FILE, WEIGHTS_FILE = "vocabulary.json", "weights.safetensors"
 SHOWN = 5  # labels of an answer
 AT = (1, 3, 5)
