@@ -119,7 +119,7 @@ def _target(seen: Profile, taken: set[str]) -> str | None:
 
 
 def _targets(seen: Profile, taken: set[str]) -> list[str] | None:
-    """Return the columns of the answer; one of yes and no together with its neighbours that are yes and no as well."""
+    """Return the columns of the answer; one of yes and no together with its neighbours of yes and no."""
     if len(seen.target_columns) != 1:
         return list(seen.target_columns) or None
     order = [each.name for each in seen.columns]

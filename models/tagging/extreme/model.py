@@ -1,6 +1,5 @@
 """A handful of right labels out of thousands, on tensor_core; beside it common labels, and a linear model for each."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import polars as pl
 from label_table import Table
 
 import tensor_core as tc
-from models.kit import bags, corpus, databases, files, metrics, plots, splits, tables, tabular, tags, training
+from models.kit import bags, corpus, databases, dataset, files, metrics, plots, splits, tables, tabular, tags, training
 from models.kit.bags import Bags
 from models.kit.config import Between
 from models.kit.errors import ArtefactError, TableError, Unavailable, count
@@ -23,7 +22,7 @@ from models.kit.metrics import Metric
 from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Task, Trained
 
-GENERATED = "generated"  # as `table`
+GENERATED = "generated_tags.py"  # as `table`: it makes one
 WORDS_FILE, WEIGHTS_FILE = "vocabulary.json", "weights.safetensors"
 SHOWN = 5  # labels of an answer
 AT = (1, 3, 5)
@@ -89,7 +88,7 @@ def read(settings: Settings, folder: Path, most: int | None) -> Data[pl.DataFram
         made = generated_tags.frame(
             labels=settings.generated_labels, texts=settings.generated_texts, seed=settings.seed
         )
-        source = tables.Table(made, hashlib.sha256(made.write_ndjson().encode()).hexdigest(), ())
+        source = tables.Table(made, dataset.sha256(Path(generated_tags.__file__)), ())  # of the recipe
     else:
         source = databases.table(settings.table, folder=folder, needs=(*settings.texts, settings.tags))
     frame = source.frame
