@@ -263,6 +263,37 @@ def _layer_norm(w: _Writer, node: Any, x: Any, shape: Any, weight: Any, bias: An
     return [w.node("LayerNormalization", w.name(x), scale, *shift, axis=-len(shape), epsilon=eps), None, None]
 
 
+def _convolved(
+    w: _Writer, node: Any, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, *rest: Any
+) -> str:
+    transposed, _, groups = rest
+    if transposed:
+        raise NotImplementedError("export_onnx: a transposed convolution has no ONNX form here")
+    given = [w.name(each) for each in (x, weight, bias) if each is not None]
+    pads = [*padding, *padding]  # before and after
+    return w.node("Conv", *given, strides=list(stride), pads=pads, dilations=list(dilation), group=groups)
+
+
+def _batch_norm(
+    w: _Writer, node: Any, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, _: float, eps: float
+) -> list[Any]:
+    like = mean.meta["val"]
+    scale = w.name(weight) if weight is not None else w.constant(torch.ones(like.shape, dtype=like.dtype))
+    shift = w.name(bias) if bias is not None else w.constant(torch.zeros(like.shape, dtype=like.dtype))
+    name = w.node("BatchNormalization", w.name(x), scale, shift, w.name(mean), w.name(variance), epsilon=eps)
+    return [name, None, None]
+
+
+def _max_pooled(
+    w: _Writer, node: Any, x: Any, size: Any, stride: Any = (), padding: Any = (0,), dilation: Any = (1,),
+    ceil_mode: bool = False,
+) -> list[Any]:  # fmt: skip
+    sizes, pads, apart = (list(each) * (2 // len(each)) for each in (size, padding, dilation))
+    steps = list(stride) * (2 // len(stride)) if stride else sizes
+    form = {"kernel_shape": sizes, "strides": steps, "pads": pads * 2, "dilations": apart, "ceil_mode": int(ceil_mode)}
+    return [w.node("MaxPool", w.name(x), **form), None]
+
+
 def _attention(w: _Writer, node: Any, q: Any, k: Any, v: Any, *_: Any, attn_mask: Any = None, scale: Any = None) -> Any:
     val = q.meta["val"]
     factor = torch.tensor(1 / math.sqrt(val.shape[-1]) if scale is None else scale, dtype=val.dtype)
@@ -358,11 +389,15 @@ _FORMS: dict[str, Callable[..., Any]] = {
     "mean": _reduced("ReduceMean"),
     "amax": _reduced("ReduceMax"),
     "amin": _reduced("ReduceMin"),
+    "logsumexp": _reduced("ReduceLogSumExp"),
     "argmax": lambda w, node, x, dim=-1, keepdim=False: w.node("ArgMax", w.name(x), axis=dim, keepdims=int(keepdim)),
     "_softmax": lambda w, node, x, dim, _: w.node("Softmax", w.name(x), axis=dim),
     "_log_softmax": lambda w, node, x, dim, _: w.node("LogSoftmax", w.name(x), axis=dim),
     "gelu": _gelu,
     "native_layer_norm": _layer_norm,
+    "convolution": _convolved,
+    "_native_batch_norm_legit_no_training": _batch_norm,
+    "max_pool2d_with_indices": _max_pooled,
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
     "embedding": lambda w, node, table, index, *_: w.node("Gather", w.name(table), w.name(index), axis=0),
     "where": lambda w, node, c, a, b: w.node("Where", w.name(c), w.name(a, like=node), w.name(b, like=node)),

@@ -1,8 +1,8 @@
 """Canvases: grey pictures with handwritten digits pasted in at random, so that what is where is known exactly.
 
 Each digit is cut to its ink, drawn larger, at some strength, and placed so that no two touch; between them lie torn
-pieces of other digits, and all of it under noise. The digits come in sheets (blocks of the data set, in its order):
-the digits of one sheet are pasted on its own canvases only, so that a split by sheet tests digits that are new.
+pieces of other digits, and all of it under noise. The digits come in batches (blocks of the data set, in its order):
+the digits of one batch are pasted on its own canvases only, so that a split by batch tests digits that are new.
 """
 
 import base64
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 SIDE = 48  # pixels
-SHEETS = 12
+BATCHES = 12
 TALLEST, LEAST_TALL = 20, 10  # pixels of a pasted digit
 STRENGTHS = (0.6, 1.0)  # of ink, drawn evenly
 MOST_PIECES = 6
@@ -26,10 +26,10 @@ Grey = npt.NDArray[np.float64]  # (height, width), 0 paper to 1 ink
 
 
 class Canvas(NamedTuple):
-    """A picture of 8 bits (height, width), its sheet, and of each digit: which, left, top, width and height."""
+    """A picture of 8 bits (height, width), its batch, and of each digit: which, left, top, width and height."""
 
     picture: npt.NDArray[np.uint8]
-    sheet: int
+    batch: int
     digits: tuple[tuple[str, int, int, int, int], ...]
 
 
@@ -44,10 +44,10 @@ def draw(number: int, *, most_digits: int, seed: int) -> list[Canvas]:
 
     bunch = load_digits()
     pictures, labels = bunch.images / 16.0, bunch.target
-    sheets = np.array_split(np.arange(len(pictures)), SHEETS)
+    batches = np.array_split(np.arange(len(pictures)), BATCHES)
     generator = np.random.default_rng(seed)
     return [
-        _canvas(pictures, labels, sheets[place % SHEETS], place % SHEETS, most_digits, generator)
+        _canvas(pictures, labels, batches[place % BATCHES], place % BATCHES, most_digits, generator)
         for place in range(number)
     ]
 
@@ -89,7 +89,7 @@ def _weights(before: int, after: int) -> Grey:
 def _canvas(
     pictures: Grey,
     labels: npt.NDArray[np.int64],
-    sheet: npt.NDArray[np.int64],
+    batch: npt.NDArray[np.int64],
     place: int,
     most_digits: int,
     generator: np.random.Generator,
@@ -97,14 +97,14 @@ def _canvas(
     canvas = np.zeros((SIDE, SIDE))
     for _ in range(generator.integers(0, MOST_PIECES + 1)):
         top, left = generator.integers(0, 8 - PIECE + 1, 2)
-        piece = pictures[generator.choice(sheet)][top : top + PIECE, left : left + PIECE]
+        piece = pictures[generator.choice(batch)][top : top + PIECE, left : left + PIECE]
         size = round(PIECE * generator.uniform(LEAST_TALL, TALLEST) / 8)
         _paste(
             canvas, enlarged(piece, size, size) * generator.uniform(*STRENGTHS), generator.integers(0, SIDE - size, 2)
         )
     taken = np.zeros((SIDE, SIDE), dtype=bool)
     digits = []
-    for which in generator.choice(sheet, generator.integers(1, most_digits + 1), replace=False):
+    for which in generator.choice(batch, generator.integers(1, most_digits + 1), replace=False):
         ink = _ink(pictures[which])
         height = int(generator.integers(LEAST_TALL, TALLEST + 1))
         width = max(3, round(height * ink.shape[1] / ink.shape[0] * generator.uniform(0.85, 1.15)))

@@ -121,13 +121,13 @@ def _postage() -> Sample:
 def _canvases() -> Sample:
     """One row for each digit of a canvas."""
     rows = [
-        (url, *digit, f"sheet {each.sheet + 1}")
+        (url, *digit, f"batch {each.batch + 1}")
         for each in canvases.draw(CANVASES, most_digits=4, seed=0)
         for url in [canvases.png(each.picture)]
         for digit in each.digits
     ]
     return Sample(
-        pl.DataFrame(rows, schema=["image", "digit", "x", "y", "w", "h", "sheet_id"], orient="row"),
+        pl.DataFrame(rows, schema=["image", "digit", "x", "y", "w", "h", "batch_id"], orient="row"),
         "digit",
         "Handwritten digits pasted on 2,400 canvases among torn pieces of others: which is where",
         f"made for this project ({_DIGITS})",
@@ -139,11 +139,11 @@ def _canvases() -> Sample:
 def _crowds() -> Sample:
     """One row for each canvas, with the digits that are on it, each named once."""
     rows = [
-        (canvases.png(each.picture), "|".join(sorted({digit for digit, *_ in each.digits})), f"sheet {each.sheet + 1}")
+        (canvases.png(each.picture), "|".join(sorted({digit for digit, *_ in each.digits})), f"batch {each.batch + 1}")
         for each in canvases.draw(CROWDS, most_digits=5, seed=1)
     ]
     return Sample(
-        pl.DataFrame(rows, schema=["image", "digits", "sheet_id"], orient="row"),
+        pl.DataFrame(rows, schema=["image", "digits", "batch_id"], orient="row"),
         "digits",
         "Handwritten digits pasted on 3,000 canvases among torn pieces of others: which are there",
         f"made for this project ({_DIGITS})",

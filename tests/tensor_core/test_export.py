@@ -55,6 +55,31 @@ def test_an_encoder_runs_in_onnx_runtime_for_any_number_of_rows_and_tokens(tmp_p
         np.testing.assert_array_equal(top, expected["top"].numpy())
 
 
+class Pictures(tc.nn.Module):
+    def __init__(self) -> None:
+        self.first = tc.nn.Conv2d(3, 8, 3, stride=(1, 2), padding=(1, 0), bias=False)
+        self.norm = tc.nn.BatchNorm2d(8)
+        self.second = tc.nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=4)
+        self.bare = tc.nn.BatchNorm2d(8, affine=False)
+
+    def forward(self, x: tc.Tensor) -> tc.Tensor:
+        x = tc.max_pool2d(tc.relu(self.norm(self.first(x))), 2)
+        x = tc.max_pool2d(self.bare(self.second(x)), (3, 2), (2, 1), 1)
+        return tc.logsumexp(x.flatten(2), 2)
+
+
+def test_a_network_of_pictures_runs_in_onnx_runtime_for_any_number_of_them(tmp_path: Path) -> None:
+    tc.manual_seed(0)
+    net = Pictures()
+    for _ in range(3):
+        net(tc.randn(4, 3, 12, 18) * 2 + 1)  # so that the running statistics say something
+    path = tc.export_onnx(net.eval(), tc.randn(2, 3, 12, 18), tmp_path / "net.onnx")
+    x = tc.randn(5, 3, 12, 18)
+    np.testing.assert_allclose(run(path, x)[0], net(x).detach().numpy(), rtol=1e-4, atol=1e-5)
+    with pytest.raises((NotImplementedError, tc.CaptureError), match="eval"):
+        tc.export_onnx(net.train(), x, tmp_path / "not.onnx")
+
+
 def test_elementwise_ops_comparisons_and_slices(tmp_path: Path) -> None:
     def fn(x: tc.Tensor, y: tc.Tensor) -> tuple[tc.Tensor, ...]:
         z = tc.where(x > y, x.exp() - 1, (x * 2).tanh()).clamp(-0.5, 2)

@@ -246,5 +246,5 @@ TEMPLATE: Task[Any, Any, Any, Any, Any] = Task(
     features=lambda model: convolution.features(model.network),
     plots=draw,
     smoke={"epochs": 4, "width": 8, "batch_pictures": 16, "learning_rate": 0.004},
-    smoke_examples=400,
+    smoke_examples=300,
 )
