@@ -175,7 +175,9 @@ def _item(seen: Profile, taken: set[str]) -> str | None:
 
 def _query(seen: Profile, taken: set[str]) -> str | None:
     """Return the column that says what is asked; of two columns of text what is asked is the shorter one."""
-    named = next((name for name in (seen.query, seen.group, *seen.ids) if name is not None and name not in taken), None)
+    lists = {each.name for each in seen.columns if each.distinct * FEWEST_CANDIDATES <= seen.rows}
+    held = (name for name in (seen.group, *seen.ids) if name in lists)
+    named = next((name for name in (seen.query, *held) if name is not None and name not in taken), None)
     return named or _shortest_of_several(seen, taken)
 
 
@@ -229,6 +231,7 @@ def _texts(seen: Profile, taken: set[str]) -> list[str] | None:
 
 SERIES_KINDS = frozenset({"binary", "categorical", "code", "id"})
 MOMENTS = ("t", "at", "time", "step", "frame", "tick", "moment", "sample", "index", "second", "minute", "hour")  # names
+FEWEST_CANDIDATES = 2  # rows of one list, on average
 LISTED = ("nested", "tags", "sequence", "media")  # kinds whose cells hold a whole signal
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
 FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {

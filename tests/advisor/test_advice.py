@@ -51,7 +51,7 @@ def test_advice_quotes_the_user(text):
 
 
 def test_a_framing_holds_reframes_gates_and_pipeline():
-    framing = advisor.frame(DISCOUNT, encoder=False)
+    framing = advisor.frame(DISCOUNT)
     assert [found.id for found in framing.reframes] == ["who-can-be-won-back"]
     assert [(stage.subtask, stage.primary) for stage in framing.pipeline] == [
         ("binary", True),
