@@ -198,8 +198,9 @@ def test_an_empty_folder_is_used(tmp_path):
 def test_what_cannot_be_started_says_why(tmp_path):
     with pytest.raises(InputRefused, match="undecided"):
         advisor.frame("hello").start(tmp_path / "project")
-    with pytest.raises(InputRefused, match="no template for seq2seq/translation"):
-        advisor.frame("Translate German sentences into English.").start(tmp_path / "project")
+    several = "Predict three numbers at once for each mix: strength, slump and flow of the concrete."
+    with pytest.raises(InputRefused, match="no template for regression/multi_output"):
+        advisor.frame(several).start(tmp_path / "project")
     with pytest.raises(UsageError, match="did you mean 'regression/linear'"):
         advisor.frame(DIABETES).start(tmp_path / "project", template="regresion/linear")
     with pytest.raises(InputRefused, match="cannot be read"):
