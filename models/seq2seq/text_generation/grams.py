@@ -57,9 +57,7 @@ def learn(texts: Sequence[Ids], *, symbols: int, order: int) -> Grams:
     for length in range(1, order + 1):
         raw, times = np.unique(keys[length - 1], return_counts=True)
         counts = times.astype(np.float64)
-        if (
-            length < order
-        ):  # in how many ways a run goes on to the left, save where a text begins: nothing is left of it
+        if length < order:  # in how many ways a run goes on to the left; where a text begins, nothing is left of it
             longer = np.unique(keys[length])
             tails, ways = np.unique(longer & ((1 << width * length) - 1), return_counts=True)
             begins = raw >> width * (length - 1) == START
@@ -67,7 +65,7 @@ def learn(texts: Sequence[Ids], *, symbols: int, order: int) -> Grams:
         once, twice = (counts == 1).sum(), (counts == 2).sum()
         discount = once / (once + 2 * twice) if once and twice else 0.5
         contexts, place = np.unique(raw >> width, return_inverse=True)
-        totals = np.bincount(place, counts)
+        totals = np.asarray(np.bincount(place, counts), np.float64)
         kinds = np.bincount(place)
         found.append(Order(raw, counts - discount, contexts, totals, discount * kinds / totals))
     return Grams(tuple(found), symbols)

@@ -173,8 +173,8 @@ def fit(case: Run) -> Fitted[Model]:
     net = Writer(
         symbols=writer.FIRST + len(characters), width=settings.width, hidden=settings.hidden, dropout=settings.dropout
     )
-    parts = ([ids[row] for row in rows] for rows in (case.split.train, case.split.validation))
-    run = writer.train(net, *parts, settings)
+    train, validation = ([ids[row] for row in rows] for rows in (case.split.train, case.split.validation))
+    run = writer.train(net, train, validation, settings)
     model = Model(characters, net)
     notes, facts = _judged(case, model)
     return Fitted(model, *run, notes, facts)

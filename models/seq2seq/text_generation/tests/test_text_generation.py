@@ -17,6 +17,7 @@ import writer
 import tensor_core as tc
 from models.kit import config
 from models.kit.errors import TableError
+from models.kit.task import Case
 
 HERE = Path(__file__).resolve().parents[1]
 SYMBOLS = 10
@@ -53,10 +54,12 @@ def test_bits_of_a_text_do_not_depend_on_those_beside_it(small: writer.Model) ->
 
 
 def test_what_is_drawn_depends_on_seed_and_prompt_alone(small: writer.Model) -> None:
-    asked = {"length": 30, "temperature": 1.0}
-    several = writer.write(small, ["ab", "c", ""], seed=1, **asked)
-    assert writer.write(small, ["c"], seed=1, **asked).texts[0] == several.texts[1]
-    assert writer.write(small, ["ab", "c", ""], seed=2, **asked).texts != several.texts
+    def written(prompts: list[str], seed: int) -> list[str]:
+        return writer.write(small, prompts, length=30, temperature=1.0, seed=seed).texts
+
+    several = written(["ab", "c", ""], 1)
+    assert written(["c"], 1)[0] == several[1]
+    assert written(["ab", "c", ""], 2) != several
     greedy = writer.write(small, ["ab"], length=30, temperature=0, seed=1)
     assert greedy == writer.write(small, ["ab"], length=30, temperature=0, seed=2)
 
@@ -72,7 +75,7 @@ def test_bits_of_a_prompt_count_for_nothing(tmp_path: Path) -> None:
     settings = config.read(HERE / "config.yaml", model.Settings, changes=changes)
     data = model.read(settings, tmp_path, None)
     parts = model.split(data, settings)
-    case = model.Case(settings, data, parts, model.prepare(data, parts, settings))
+    case = Case(settings, data, parts, model.prepare(data, parts, settings))
     answers = model.peer(case)(parts.test)
     assert answers.symbols.tolist() == [len(data.examples.texts[row]) + 1 for row in parts.test]
     assert model.questions(case).columns == ["topic"]
