@@ -48,9 +48,10 @@ class Impression(NamedTuple):
     stretches: tuple[Stretch, ...]
     neighbours: tuple[Neighbour, ...]  # nearest first
 
-    def added(self, category: str, start: int, end: int) -> float:
-        """What the tokens that begin between two offsets add to a category's logit."""
-        return sum(part.adds[category] for part in self.stretches if start <= part.start < end)
+    def added(self, categories: Sequence[str], spans: Sequence[tuple[int, int]]) -> dict[str, list[float]]:
+        """What the tokens that begin in each span add to each category's logit: a number a span."""
+        inside = [[part.adds for part in self.stretches if start <= part.start < end] for start, end in spans]
+        return {category: [sum(adds[category] for adds in parts) for parts in inside] for category in categories}
 
     def without(self, spans: Sequence[tuple[int, int]]) -> "Impression":
         """The impression less what the tokens add that begin in one of the spans."""

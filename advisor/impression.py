@@ -28,12 +28,12 @@ ENCODER = "Sentence encoder fine-tuned on the worked cases of the knowledge base
 
 
 class Leaning(Protocol):
-    """What one source makes of a text: log-odds of the categories, and how much of them stands between two offsets."""
+    """What one source makes of a text: log-odds of the categories, and how much of them stands in each span."""
 
     @property
     def logits(self) -> Mapping[str, float]: ...  # noqa: D102 - a field
 
-    def added(self, category: str, start: int, end: int) -> float: ...  # noqa: D102 - said above
+    def added(self, categories: Sequence[str], spans: Sequence[tuple[int, int]]) -> Mapping[str, Sequence[float]]: ...  # noqa: D102 - said above
 
 
 def from_leanings(
@@ -52,11 +52,13 @@ def from_leanings(
     log_odds = {name: sum(scale * leaning.logits.get(name, 0.0) for scale, leaning in leanings) for name in names}
     likeliest = sorted(log_odds, key=lambda name: -log_odds[name])[:CATEGORIES_SPLIT]
     spans = clauses(tokens) if log_odds else []
+    split = likeliest if len(spans) > 1 else []
+    parts = [(scale, leaning.added(split, spans)) for scale, leaning in leanings if split]
     found: list[Evidence] = []
     for category, left in log_odds.items():
         title = knowledge.categories[category].title
-        if category in likeliest and len(spans) > 1:
-            adds = [sum(scale * one.added(category, *span) for scale, one in leanings) for span in spans]
+        if category in split:
+            adds = [sum(scale * part[category][place] for scale, part in parts) for place in range(len(spans))]
             for place in sorted(range(len(spans)), key=lambda place: -abs(adds[place]))[:CLAUSES_TOLD]:
                 if abs(adds[place]) >= LEAST_TOLD:
                     found.append(_clause(category, title, text, spans[place], adds[place], reference))

@@ -63,11 +63,6 @@ class Posterior(NamedTuple):
     why_undecided: str
 
 
-def reckoning(knowledge: Knowledge) -> Reckoning:
-    """The numbers that were fitted together with the weights of the rules."""
-    return told(knowledge.weights.get(RECKONING, {}))
-
-
 def told(numbers: Mapping[str, Any]) -> Reckoning:
     """The numbers as weights.json holds them.
 
@@ -76,6 +71,26 @@ def told(numbers: Mapping[str, Any]) -> Reckoning:
     """
     scales = {name: Scales(**numbers[name]) for name in ("alone", "together") if name in numbers}
     return Reckoning(**{**numbers, **scales})
+
+
+_UNFITTED: dict[str, Any] = {}
+_last: tuple[Mapping[str, Any], Reckoning] = (_UNFITTED, told(_UNFITTED))  # what was asked for last
+
+
+def reckoning(knowledge: Knowledge) -> Reckoning:
+    """The numbers that were fitted together with the weights of the rules, built once while a program knows the same.
+
+    >>> from taxonomy.knowledge import load
+    >>> reckoning(load()) is reckoning(load())
+    True
+    """
+    global _last
+    numbers = knowledge.weights.get(RECKONING, _UNFITTED)
+    known, made = _last
+    if known is not numbers:  # `_last` holds the numbers, so no others can come to stand at their address
+        made = told(numbers)
+        _last = numbers, made
+    return made
 
 
 def scaled(evidence: Iterable[Evidence], scale: float, *, subtasks: float | None = None) -> list[Evidence]:

@@ -7,6 +7,7 @@ nobody thought of. `python -m advisor.train` fits the numbers and writes wording
 """
 
 import os
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -46,13 +47,17 @@ class Words(NamedTuple):
     first: dict[int, int]
     logits: dict[str, float]
 
-    def added(self, category: str, start: int, end: int) -> float:
-        """What the words that first stand between two offsets add to a category's log-odds."""
+    def added(self, categories: Sequence[str], spans: Sequence[tuple[int, int]]) -> dict[str, list[float]]:
+        """What the words that first stand in each span add to each category's log-odds: a number a span."""
         if self.wording is None:
-            return 0.0
-        column = self.wording.columns[category]
-        inside = [column[row] for row, place in self.first.items() if start <= place < end]
-        return sum(inside) * self.wording.share(len(self.first))
+            return {category: [0.0] * len(spans) for category in categories}
+        rows, places = list(self.first), list(self.first.values())  # places rise, as words are met in their order
+        inside = [rows[bisect_left(places, start) : bisect_left(places, end)] for start, end in spans]
+        columns, share = self.wording.columns, self.wording.share(len(rows))
+        return {
+            category: [sum(map(columns[category].__getitem__, known)) * share for known in inside]
+            for category in categories
+        }
 
     def subtasks(self, category: str) -> dict[str, float]:
         """Log-odds of the category's sub-tasks among themselves, by "category/subtask"."""

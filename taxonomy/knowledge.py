@@ -25,7 +25,7 @@ INDEX = os.path.join(FOLDER, "index.json")
 
 _SOURCES = (".yaml", ".py", ".json")
 WHEN, UNLESS, PITFALL = "when:", CONDITION, "pitfall:"  # prefixes of the owners of phrases
-ADVICE = REFRAME, GATE, PIPELINE = "reframe:", "gate:", "pipeline:"
+REFRAME, GATE, PIPELINE = "reframe:", "gate:", "pipeline:"
 
 
 T = TypeVar("T")

@@ -121,6 +121,20 @@ def head(name: str) -> frozenset[Meaning]:
     return of_word(parts[-1]) | ({"id"} if parts[0] in ("id", "uuid") else set())
 
 
+def counts_things(name: str) -> bool:
+    """Whether the name begins like "number of …", "n_…", "anzahl_…", or is a plural of things: "employees".
+
+    >>> counts_things("n_rooms"), counts_things("employees"), counts_things("rooms")
+    (True, True, False)
+    """
+    parts = words(name)
+    if parts and len(parts[-1]) > 4 and parts[-1].endswith("s") and of_word(parts[-1][:-1]) & {"actor", "item"}:
+        return True
+    return len(parts) > 1 and (
+        parts[0] in ("number", "n", "num", "no", "nb", "count", "total", "anzahl", "nombre", "numero")
+    )
+
+
 def language(names: Iterable[str]) -> str:
     """The language that most names are in (ISO 639-1), or "" where their words do not tell; English where it ties.
 

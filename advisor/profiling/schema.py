@@ -30,7 +30,6 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 NUMBERS: frozenset[str] = frozenset({"continuous", "count", "money", "percent", "duration"})
 CLASSES: frozenset[str] = frozenset({"binary", "censoring", "categorical", "ordinal"})
 WRITTEN: frozenset[str] = frozenset({"text", "sequence"})
-UNUSABLE: frozenset[str] = frozenset({"constant", "empty"})
 
 
 class Statistics(NamedTuple):

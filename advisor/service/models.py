@@ -1,7 +1,7 @@
 """The shapes of requests and answers, derived from the records of the advisor so that they cannot drift apart."""
 
 from functools import lru_cache
-from types import GenericAlias, UnionType
+from types import UnionType
 from typing import Annotated, Any, ForwardRef, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
@@ -129,7 +129,6 @@ FramingModel = create_model(
 )
 CategoryModel = model_of(Category)
 RuleModel = model_of(Rule)
-TaxonomyModel: Any = GenericAlias(dict, (str, CategoryModel))
 
 
 class BatchAnswer(BaseModel):

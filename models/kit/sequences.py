@@ -25,7 +25,6 @@ from models.kit.errors import TableError, count, did_you_mean
 CONLLU, DICTIONARY, CATALOGUE, BOOK = (".conllu", ".conll"), ".dict", ".mo", ".verses"
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 SENTENCE, DOCUMENT = "sentence", "document"  # columns that reading CoNLL-U adds
-EMPTY = "_"  # CoNLL-U's sign for a field without a value
 
 Steps = tuple[str, ...]
 Places = npt.NDArray[np.int64]

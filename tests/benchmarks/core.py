@@ -22,9 +22,11 @@ from typing import Any
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
+import gradient_peers  # noqa: E402
 import peers  # noqa: E402
 import torch  # noqa: E402
 import workloads  # noqa: E402
+from workloads import Run  # noqa: E402
 
 ROUNDS = 21  # turns of each side
 SECONDS_A_TURN = 0.02
@@ -42,10 +44,10 @@ STEPS: dict[str, tuple[str, Callable[..., Any]]] = {
 GRADIENTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "ours": ("torch", peers.our_gradient),
     "torch": ("torch", peers.torch_gradient),
-    "autograd": ("autograd", peers.autograd_gradient),
-    "mygrad": ("mygrad", peers.mygrad_gradient),
+    "autograd": ("autograd", gradient_peers.autograd_gradient),
+    "mygrad": ("mygrad", gradient_peers.mygrad_gradient),
     "jax": ("jax", peers.jax_gradient),
-    "tinygrad": ("tinygrad", peers.tinygrad_gradient),
+    "tinygrad": ("tinygrad", gradient_peers.tinygrad_gradient),
 }
 SPARSE: dict[str, tuple[str, Callable[..., Any]]] = {
     "torch fused": STEPS["torch fused"],
@@ -56,7 +58,7 @@ SPARSE: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 
 
-def turn(run: peers.Run, repeats: int) -> float:
+def turn(run: Run, repeats: int) -> float:
     """Seconds a run, over `repeats` runs."""
     start = time.perf_counter()
     for _ in range(repeats):
@@ -68,7 +70,7 @@ def compare(
     workload: workloads.Workload, sides: dict[str, tuple[str, Callable[..., Any]]], *, rounds: int, skip: set[str]
 ) -> dict[str, float]:
     """Median seconds of each side that is installed and can run the workload."""
-    runs: dict[str, peers.Run] = {}
+    runs: dict[str, Run] = {}
     first: float | None = None
     for name, (module, make) in sides.items():
         if name in skip or not peers.installed(module):
@@ -118,7 +120,7 @@ def table(title: str, sides: dict[str, Any], measured: dict[str, dict[str, float
             )
 
 
-def recorded_op(lib: Any, number: Any) -> peers.Run:
+def recorded_op(lib: Any, number: Any) -> Run:
     """1,000 recorded products of 10 numbers with a tensor or a number, no backward."""
     x = lib.linspace(-1, 1, 10)
     x.requires_grad_()

@@ -66,15 +66,8 @@ def service(encoder: str = "on"):
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "advisor", "serve", "--port", str(port), "--rate", "0", "--log", "off"]
-        command += ["--encoder", encoder]
-        command += [
-            "--header-seconds",
-            str(SECONDS),
-            "--body-seconds",
-            str(SECONDS),
-            "--store",
-            f"{folder}/feedback.db",
-        ]
+        command += ["--encoder", encoder, "--header-seconds", str(SECONDS), "--body-seconds", str(SECONDS)]
+        command += ["--store", f"{folder}/feedback.db"]
         with open(Path(folder) / "log", "w+b") as log:
             process = subprocess.Popen(
                 command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, stderr=log
@@ -179,10 +172,8 @@ async def statuses(port: int, random: Random, *, broken: bool) -> list[int]:
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
         writer.write(b"".join(requests))
-        if broken:
-            writer.write(b"\r\n\r\nGET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-        else:
-            writer.write(b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        end = b"\r\n\r\n" if broken else b""
+        writer.write(end + b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         found = await asyncio.wait_for(reader.read(-1), 60)
     except ConnectionError:
         found = b""

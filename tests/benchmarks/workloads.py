@@ -10,6 +10,7 @@ GRU_STEPS, GRU_ROWS, GRU_WIDTH = 20, 32, 64
 ROWS, TOKENS, WIDTH, HEADS, LAYERS, WORDS, CLASSES = 16, 64, 384, 12, 4, 4_000, 10
 VOCABULARY, TAGGED, WINDOW = 30_000, 256, 9
 EACH_LAYER = 12  # parameters of a layer of the transformer
+Run = Callable[[], Any]  # one run of a workload in some library; returns the loss
 
 
 class Workload(NamedTuple):
@@ -154,3 +155,16 @@ def tagging() -> Workload:
 
 
 ALL = (tiny_mlp, medium_mlp, factorisation, logistic, gru, chain, transformer)
+
+
+def attention_of(fused: Callable[..., Any]) -> Callable[..., Any]:
+    """Attention on queries, keys and values side by side in (rows, tokens, 3 × width)."""
+
+    def attention(qkv: Any, heads: int) -> Any:
+        rows, tokens, width = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
+        q, k, v = (
+            qkv[..., i * width : (i + 1) * width].reshape(rows, tokens, heads, -1).transpose(1, 2) for i in range(3)
+        )
+        return fused(q, k, v).transpose(1, 2).reshape(rows, tokens, width)
+
+    return attention

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import polars as pl
 
 import tensor_core as tc
-from models.kit import columns, config, corpus, dataset, files, labels, metrics, splits, tabular, training
+from models.kit import bags, columns, config, corpus, dataset, files, labels, metrics, splits, tabular, training
+from models.kit.bags import Bags
 from models.kit.config import Between
 from models.kit.corpus import Counts
 from models.kit.errors import ArtefactError
@@ -41,14 +42,6 @@ class Settings(config.Labelled):
     epochs: Annotated[int, Between(1, 1_000_000)]
     batch_rows: Annotated[int, Between(1, 10_000_000)]
     patience: Annotated[int, Between(1, 1_000_000)]
-
-
-class Bags(NamedTuple):
-    """Texts as sparse rows: words `word[start[i]:start[i + 1]]` that count `value[…]` are text i."""
-
-    start: npt.NDArray[np.int64]
-    word: npt.NDArray[np.int64]
-    value: Vector
 
 
 class Prepared(NamedTuple):
@@ -174,12 +167,6 @@ def peer(case: Run) -> Callable[[Rows], Vector]:
     return lambda rows: np.asarray(model.predict_proba(texts[rows]))
 
 
-def bags(table: Counts) -> Bags:
-    """Returns the texts of a sparse table one behind the other."""
-    lengths = np.bincount(table.text, minlength=table.texts)
-    return Bags(np.concatenate([[0], np.cumsum(lengths)]), table.word, table.value)
-
-
 def padded(found: Bags, rows: Rows) -> tuple[tc.Tensor, tc.Tensor]:
     """Returns words and values of some texts, of shape (texts, longest); what fills up has the value 0."""
     first, last = found.start[rows], found.start[rows + 1]
@@ -197,7 +184,7 @@ def fit(case: Run) -> Fitted[Model]:
     """Returns the weights as they were best on the validation texts."""
     settings, split, prepared = case.settings, case.split, case.prepared
     tc.manual_seed(settings.seed)
-    net, texts = Weigher(len(prepared.words), len(prepared.classes)), bags(prepared.table)
+    net, texts = Weigher(len(prepared.words), len(prepared.classes)), bags.bags(prepared.table)
     generator = np.random.default_rng(settings.seed)
     batches = -(-split.train.size // settings.batch_rows)
     adam = tc.optim.AdamW(net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
@@ -251,7 +238,7 @@ def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Vector:
     """Returns the probability of each class for each row; an empty text has the chances of no word at all."""
     cut = tokens(corpus.texts(table, settings.text), pairs=settings.pairs)
     found = corpus.tf_idf(corpus.counts(cut, model.words), model.emphasis)
-    return probabilities(model.net, bags(found), np.arange(table.height))
+    return probabilities(model.net, bags.bags(found), np.arange(table.height))
 
 
 def score(case: Run, chances: Vector) -> metrics.Draws:

@@ -22,7 +22,6 @@ HISTORY = 3  # chunks before, that the next one depends on
 VALIDATION_STEPS = 20_000  # that are looked at after an epoch, at most
 SEARCHED_TOGETHER = 2048  # words
 NEVER = -1e9  # log-probability of the start in the middle of a word
-REPORTS = 8  # points of the learning curve in an epoch
 
 Numbers = npt.NDArray[np.int64]
 

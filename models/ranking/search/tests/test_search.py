@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import expansion
+import judgements
 import model
 
 from models.kit import config, lexical, lexicon
@@ -66,13 +67,13 @@ def test_documents_may_stand_in_a_file_of_their_own_and_have_grades(tmp_path: Pa
     names = {"query": "asked", "document": "doc", "relevance": "grade"}
     more = {"documents": "documents.csv", "documents_key": "id", "documents_text": "body"}
     with pytest.raises(TableError, match="3 queries with a fitting document"):
-        model.read(settings(tmp_path, **names, **more), tmp_path, None)
+        judgements.read(settings(tmp_path, **names, **more), tmp_path, None)
     frame = pl.read_csv(tmp_path / "pairs.csv")
     pl.concat([frame, pl.DataFrame({"asked": ["t"], "doc": [4], "grade": [1]})]).write_csv(tmp_path / "pairs.csv")
-    data = model.read(settings(tmp_path, **names, **more), tmp_path, None)
+    data = judgements.read(settings(tmp_path, **names, **more), tmp_path, None)
     assert data.examples.texts == ["x y", "z", "w", "t"]
     assert data.examples.judged[0] == {0: 2.0, 1: 1.0}
     assert data.about.keys == ["1", "2", "3", "4"]
     assert any("1 row left out" in said for said in data.decisions)  # document 9 is none
     with pytest.raises(TableError, match="documents_key"):
-        model.read(settings(tmp_path, **names, documents="documents.csv"), tmp_path, None)
+        judgements.read(settings(tmp_path, **names, documents="documents.csv"), tmp_path, None)
