@@ -25,6 +25,7 @@ IN_WORDS = {
     "event": "whether the end was seen",
     "source": "what is read",
     "text": "the text",
+    "title": "the title of a text",
     "texts": "the texts",
     "document": "the text that is searched",
     "tags": "the tags",
@@ -37,7 +38,7 @@ IN_WORDS = {
 }
 
 
-DISPENSABLE = ("series", "step", "part")  # roles that a table may lack though the template's own has them
+DISPENSABLE = ("series", "step", "part", "title")  # roles that a table may lack though the template's own has them
 
 
 class Chosen(NamedTuple):
@@ -249,6 +250,7 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "position": _role("position"),
     "weight": lambda seen, taken: _role("weight")(seen, taken) or _likeliest(*sorted(NUMBERS))(seen, taken),
     "source": lambda seen, taken: _role("source")(seen, taken) or _likeliest("text", "sequence")(seen, taken),
+    "title": _called("title", "headline", "heading", "subject"),
     "text": _likeliest("text", "sequence"),
     "texts": _texts,
     "document": _document,
