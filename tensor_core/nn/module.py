@@ -176,9 +176,13 @@ class Sequential(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """What the last layer makes of it."""
-        for _, layer in self.children():
+        for layer in self:
             x = layer(x)
         return x
+
+    def __iter__(self) -> Iterator[Module]:
+        """The layers in order."""
+        return (layer for _, layer in self.children())
 
     def __len__(self) -> int:
         """The number of layers."""
