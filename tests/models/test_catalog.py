@@ -184,3 +184,10 @@ def test_usage_and_faults(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setattr(catalog, "templates", fail)
     assert _run("list") == 4
     assert "fault: RuntimeError: broken" in capsys.readouterr().err
+
+
+def test_a_module_beside_a_model_has_a_name_of_its_own():
+    """Several templates may be loaded in one process, where two modules of one name would stand for each other."""
+    shared = {"model", "train", "evaluate", "predict", "serve", "doctor"}
+    names = [path.stem for each in catalog.templates() for path in each.folder.glob("*.py") if path.stem not in shared]
+    assert len(names) == len(set(names))

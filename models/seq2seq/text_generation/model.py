@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
+import copying
 import grams
-import likeness
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -183,7 +183,7 @@ def fit(case: Run) -> Fitted[Model]:
 def _judged(case: Run, model: Model) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Returns how much of what is written repeats itself or is copied, beside the same of real new texts."""
     settings, train = case.settings, take(case.data.examples, case.split.train)
-    known = likeness.source([*train.before, *train.texts])
+    known = copying.source([*train.before, *train.texts])
     rows = case.split.test[:MOST_JUDGED]
     examples = take(case.data.examples, rows)
     openings = [_opening(text, settings) for text in examples.texts]
@@ -191,8 +191,8 @@ def _judged(case: Run, model: Model) -> tuple[tuple[str, ...], dict[str, Any]]:
     greedy, sampled = _written(model, _begins(examples, settings), settings)
     facts: dict[str, Any] = {}
     for name, texts in (("greedy", greedy.texts), ("sampled", sampled.texts), ("real", real)):
-        facts[f"repeated_{name}"] = float(np.mean([likeness.repeated(text) for text in texts]))
-        facts[f"copied_{name}"] = float(np.mean([likeness.copied(text, known) for text in texts]))
+        facts[f"repeated_{name}"] = float(np.mean([copying.repeated(text) for text in texts]))
+        facts[f"copied_{name}"] = float(np.mean([copying.copied(text, known) for text in texts]))
     unknown = np.concatenate([case.prepared.ids[row] for row in case.split.test]) == writer.UNSEEN
     facts["unknown_characters"] = float(unknown.mean())
     repeats, copies = (

@@ -9,8 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import copying
 import grams
-import likeness
 import model
 import writer
 
@@ -65,7 +65,7 @@ def test_what_is_drawn_depends_on_seed_and_prompt_alone(small: writer.Model) -> 
 
 
 def test_no_part_is_copied_over_the_end_of_a_text() -> None:
-    assert likeness.copied("abcd", likeness.source(["ab", "cd"])) == 0.5
+    assert copying.copied("abcd", copying.source(["ab", "cd"])) == 0.5
 
 
 def test_bits_of_a_prompt_count_for_nothing(tmp_path: Path) -> None:
