@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1  # of to_dict()
 MOST_ALTERNATIVES = 3
-TELLING = 0.4  # log-odds that a piece of evidence must add to be worth a word: it raises the odds by half
+TELLING = 0.3  # log-odds that a piece of evidence must add to be worth a word
 LEAST_PROBABILITY = 0.02  # an alternative less likely than this is not worth the user's time
 _LEAVES = frozenset((str, float, int, bool, type(None)))
 _FROM_SUBTASK = ("metric", "loss", "split", "baseline", "data_needed")
