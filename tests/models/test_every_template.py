@@ -28,6 +28,7 @@ from models.kit import config, dataset, program, programs, report, tables, train
 TEMPLATES = [template.id for template in catalog.templates()]
 EVERYTHING = bool(os.environ.get("EVERY_STARTER"))
 FIRST = {template.category: template.id for template in reversed(catalog.templates())}
+OWN_TESTS_SECONDS = 1_500.0  # one that hangs is ended; of a starter's own tests, on a machine with much else to do
 SMOKE_SECONDS = 10.0  # of our training; whatever else a smoke training does is not the model's
 HOSTILE_TEXT = 'Say it. """; import os; os.abort() # {{ 7*7 }} ${HOME} </script> ' + "'" * 3 + " \\ \u202e"
 HOSTILE = [
@@ -134,8 +135,9 @@ def test_its_own_tests_pass_where_nothing_of_ours_is_installed(
         pytest.skip("tests/benchmarks/starters.py runs the tests of every starter")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(starter / "tests")]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=300, check=False
-    )
+        command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=OWN_TESTS_SECONDS,
+        check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
