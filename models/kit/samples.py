@@ -79,7 +79,7 @@ def _digits() -> Sample:
     return Sample(
         frame.with_columns(pl.Series("digit", [str(value) for value in bunch.target])),
         "digit",
-        "1,797 handwritten digits of 43 people, each 8 by 8 pixels of 0 to 16",
+        "1,797 handwritten digits of 13 people, each 8 by 8 pixels of 0 to 16",
         "Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, UCI; through scikit-learn",
         "CC BY 4.0",
     )

@@ -140,6 +140,16 @@ def test_without_a_table_the_starter_runs_on_the_templates_own_data(tmp_path):
     assert (folder / "config.yaml").read_bytes() == sources("regression/linear")["config.yaml"]
 
 
+def test_words_with_a_label_each_get_the_window_and_not_the_alarms(tmp_path):
+    """Two templates serve sequence labelling; the one for words is offered first, and finds its columns."""
+    words = catalog.find("seq2seq/window").folder / "data" / "porttinari.parquet"
+    framing = advisor.frame("Mark the verbs and the names of people in each sentence.")
+    folder = framing.start(tmp_path / "words", table=words)
+    assert (folder / "model.py").read_bytes() == sources("seq2seq/window")["model.py"]
+    settings = yaml.safe_load((folder / "config.yaml").read_text())
+    assert (settings["text"], settings["target"]) == ("words", "tags")
+
+
 BAD_TABLES = {
     "missing.csv": (None, "there is no such file"),
     "empty.csv": ("", "is empty"),

@@ -1,6 +1,6 @@
 """Hostile requests to a service of our own on 127.0.0.1: none may be answered with 5xx, and memory stays bounded.
 
-    python tests/benchmarks/fuzz.py --requests 200000     # all of it; half an hour of processor time
+    python tests/benchmarks/fuzz.py --requests 200000     # all of it; five minutes of processor time or so
     python tests/benchmarks/fuzz.py --requests 200000 --encoder off     # some minutes
     python tests/benchmarks/fuzz.py --seconds 60          # as much as fits
 

@@ -28,7 +28,8 @@ from models.kit import config, dataset, program, programs, report, tables, train
 TEMPLATES = [template.id for template in catalog.templates()]
 EVERYTHING = bool(os.environ.get("EVERY_STARTER"))
 FIRST = {template.category: template.id for template in reversed(catalog.templates())}
-SMOKE_SECONDS = 10.0  # of our training; whatever else a smoke training does is not the model's
+OWN_TESTS_SECONDS = 1_500.0  # one that hangs is ended; of a starter's own tests, on a machine with much else to do
+SMOKE_SECONDS = 10.0  # of the processor, for our training; whatever else a smoke training does is not the model's
 HOSTILE_TEXT = 'Say it. """; import os; os.abort() # {{ 7*7 }} ${HOME} </script> ' + "'" * 3 + " \\ \u202e"
 HOSTILE = [
     '{name}"); import os #: {{{{ x }}}}\n- !!python/object',
@@ -72,6 +73,22 @@ def renamed(template: catalog.Template, place: Path) -> dict[str, object] | None
     return changed
 
 
+def clocked(task: programs.AnyTask) -> tuple[Any, list[float]]:
+    """Returns the task, and a list to which each of our trainings adds its processor seconds: of its own, as those of
+    the clock on the wall are also other programs'.
+    """
+    spent: list[float] = []
+
+    def fit(case: Any) -> Any:
+        started = time.process_time()
+        try:
+            return task.fit(case)
+        finally:
+            spent.append(time.process_time() - started)
+
+    return replace(task, fit=fit), spent
+
+
 def _other(place: Path, number: int, name: str) -> str:
     return HOSTILE[number % len(HOSTILE)].format(name=name) if "hostile" in place.name else f"column {number} {name}"
 
@@ -91,17 +108,17 @@ def starter(template: catalog.Template, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="module")
 def trained(template: catalog.Template, starter: Path) -> tuple[int, dict[str, Any]]:
     """The exit code and metrics.json of a smoke training of the starter."""
-    started = time.process_time()
     with loading.task(starter) as task:
-        code = programs.train(task, str(starter / "train.py"), ["--smoke"])
+        watched, spent = clocked(task)
+        code = programs.train(watched, str(starter / "train.py"), ["--smoke"])
     found = json.loads((starter / "output" / report.METRICS_FILE).read_text())
-    return code, found | {"processor seconds": time.process_time() - started}
+    return code, found | {"processor seconds": sum(spent)}
 
 
 def test_smoke_training_is_short_and_beats_the_dummy(trained: tuple[int, dict[str, Any]]) -> None:
     code, found = trained
     assert code == program.DONE, found["verdict"]
-    assert min(found["models"]["ours"]["seconds"], found["processor seconds"]) <= SMOKE_SECONDS  # on a busy machine
+    assert found["processor seconds"] <= SMOKE_SECONDS
 
 
 def test_a_run_leaves_what_a_starter_owes(starter: Path, trained: tuple[int, dict[str, Any]]) -> None:
@@ -134,8 +151,9 @@ def test_its_own_tests_pass_where_nothing_of_ours_is_installed(
         pytest.skip("tests/benchmarks/starters.py runs the tests of every starter")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(starter / "tests")]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=300, check=False
-    )
+        command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=OWN_TESTS_SECONDS,
+        check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
@@ -228,10 +246,10 @@ def test_training_ends_when_its_time_is_spent(
         pytest.skip("it learns nothing")
     options = ["--smoke", "--no-plots", "--output", str(tmp_path / "output"), "--set", "time_budget_seconds=0.1"]
     with loading.task(starter) as task:
-        code = programs.train(replace(task, peer=None), str(starter / "train.py"), options)
+        watched, spent = clocked(replace(task, peer=None))
+        code = programs.train(watched, str(starter / "train.py"), options)
     assert code in (program.DONE, program.NOT_BETTER), capsys.readouterr().err
-    found = json.loads((tmp_path / "output" / report.METRICS_FILE).read_text())
-    assert found["models"]["ours"]["seconds"] <= 0.1 + SMOKE_SECONDS / 2  # what is between two steps may take a while
+    assert sum(spent) <= 0.1 + SMOKE_SECONDS / 2  # what is between two steps may take a while
 
 
 def test_every_source_is_the_templates_own(template: catalog.Template, starter: Path) -> None:
