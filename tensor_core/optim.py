@@ -206,37 +206,44 @@ class Adam(Optimizer):
     def update(self, group: Group, keys: list[str], params: list[torch.Tensor], grads: list[torch.Tensor]) -> None:
         """p -= lr · m̂ / (√v̂ + eps), with m̂ and v̂ the bias-corrected running means of g and g²."""
         (beta1, beta2), decay = group["betas"], group["weight_decay"]
+        mean, square = self.kept("mean", keys), self.kept("square", keys)
+        steps = self._counted(group, keys)
+        if watching.get() is None and all(map(_side_by_side, params, grads, mean, square)):
+            # The same formula in one pass over memory, without any of its own.
+            kernel: Any = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
+            kernel(
+                params, grads, mean, square, [], steps.unbind(), lr=group["lr"], beta1=beta1, beta2=beta2,
+                weight_decay=decay, eps=group["eps"], amsgrad=False, maximize=False,
+            )  # fmt: skip
+            return
         if decay and self.decoupled:
             torch._foreach_mul_(params, 1 - group.rate * decay)
         elif decay:
             grads = list(torch._foreach_add(grads, params, alpha=decay))
-        mean = self.kept("mean", keys)
-        square = self.kept("square", keys)
         torch._foreach_lerp_(mean, grads, 1 - beta1)
         torch._foreach_mul_(square, beta2)
         torch._foreach_addcmul_(square, grads, grads, 1 - beta2)
-        # How much of the means is still their start of 0: one number for each parameter, in memory, so that a captured
-        # step neither holds it fixed nor raises it to a power again for each entry.
-        scale = (self._aged("stale1", group, keys, beta1) - 1) / group.rate
-        correction = (1 - self._aged("stale2", group, keys, beta2)).rsqrt()
+        # Side by side in memory: a captured step would else compute both again for every eight entries.
+        counts = steps.to(group.rate.dtype)
+        scale, correction = torch.stack([(beta1**counts - 1) / group.rate, (1 - beta2**counts).rsqrt()])
         root = torch._foreach_sqrt(square)
         torch._foreach_mul_(root, correction.unbind())
         torch._foreach_add_(root, group["eps"])  # before the scale, which is infinite at a learning rate of 0
         torch._foreach_mul_(root, scale.unbind())
         torch._foreach_addcdiv_(params, mean, root)
 
-    def _aged(self, name: str, group: Group, keys: list[str], beta: float) -> torch.Tensor:
-        """`beta` to the power of each moved parameter's number of steps, after this one."""
+    def _counted(self, group: Group, keys: list[str]) -> torch.Tensor:
+        """How many steps each moved parameter has made, this one included."""
         number, total = keys[0].split(".")[0], len(group["params"])
         with paused():
-            start = torch.ones(total, dtype=group.rate.dtype, device=group.rate.device)
-        (ages,) = self.kept(name, [number], start)
+            start = torch.zeros(total, dtype=torch.float32, device=group.rate.device)
+        (steps,) = self.kept("steps", [number], start)
         if len(keys) == total:
-            return ages.mul_(beta)
-        places = torch.tensor([int(key.split(".")[1]) for key in keys], device=ages.device)
-        aged = ages[places] * beta
-        ages[places] = aged
-        return aged
+            return steps.add_(1)
+        places = torch.tensor([int(key.split(".")[1]) for key in keys], device=steps.device)
+        counted = steps[places] + 1
+        steps[places] = counted
+        return counted
 
 
 class AdamW(Adam):
@@ -289,6 +296,15 @@ class Adagrad(Optimizer):
         torch._foreach_add_(root, group["eps"])
         moves = torch._foreach_div(grads, root)
         torch._foreach_addcmul_(params, moves, [group.rate.neg()] * len(params))
+
+
+def _side_by_side(param: torch.Tensor, *others: torch.Tensor) -> bool:
+    """Whether these are real numbers of one type, which lie in the processor's memory entry beside entry."""
+    return (
+        param.device.type == "cpu"
+        and param.is_floating_point()
+        and all(raw.dtype == param.dtype and raw.is_contiguous() for raw in (param, *others))
+    )
 
 
 def _precise(device: torch.device) -> torch.dtype:

@@ -4,8 +4,9 @@ Three tables. Whole steps with Adam: torch eager with its fused Adam, torch.comp
 ours eager and ours captured. Forward and backward alone: ours eager, torch, autograd, mygrad, JAX without jit,
 tinygrad. Whole steps in which tables get gradients of the rows that were read alone. All sides of a workload compute
 the same loss from the same numbers, which is checked. They take turns in one process on one core, so that a slow moment
-of the machine hits all of them; what is printed is the median of each, in microseconds, and its ratio. Libraries that
-are not installed (`pip install problem-framing-advisor[benchmarks]`) are left out.
+of the machine hits all of them; what is printed is the median of each, in microseconds of processor time, which other
+programs lengthen least, and its ratio. Libraries that are not installed
+(`pip install problem-framing-advisor[benchmarks]`) are left out.
 """
 
 import argparse
@@ -59,11 +60,11 @@ SPARSE: dict[str, tuple[str, Callable[..., Any]]] = {
 
 
 def turn(run: Run, repeats: int) -> float:
-    """Seconds a run, over `repeats` runs."""
-    start = time.perf_counter()
+    """Seconds of the processor a run, over `repeats` runs."""
+    start = time.process_time()
     for _ in range(repeats):
         run()
-    return (time.perf_counter() - start) / repeats
+    return (time.process_time() - start) / repeats
 
 
 def compare(

@@ -88,6 +88,23 @@ def test_parameter_groups_and_missing_gradients() -> None:
     assert [t.tolist()[0] for t in (a, b, idle)] == pytest.approx([0.9, 0.0, 1.0])
 
 
+@pytest.mark.parametrize("kind", ["Adam", "AdamW"])
+def test_adam_moves_entries_the_same_however_they_lie_in_memory(kind: str) -> None:
+    start, slopes = torch.randn(6, 4), torch.randn(4, 4, 6)
+    ends = []
+    for lay in (torch.clone, torch.Tensor.contiguous):  # a transposed matrix stays one in a clone
+        params = [tc.as_tensor(lay(start.t())).requires_grad_() for _ in range(2)]
+        optimizer = getattr(tc.optim, kind)(params, lr=0.1, weight_decay=0.1)
+        for step, slope in enumerate(slopes):
+            optimizer.zero_grad()
+            for param in params[: 1 + step % 2]:  # the second one skips steps
+                param.grad = tc.as_tensor(slope)
+            optimizer.step()
+        ends.append(torch.stack([param.raw for param in params]))
+    assert not torch.equal(ends[0][0], ends[0][1])
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-6, atol=1e-6)
+
+
 def test_a_learning_rate_of_zero_moves_nothing() -> None:
     for kind in (tc.optim.SGD, tc.optim.Adam, tc.optim.AdamW):
         x = tc.tensor([1.0, 0.0], requires_grad=True)
