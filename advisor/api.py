@@ -49,15 +49,24 @@ def frame(
             descriptions.check(text)
             raise UsageError("a target column was named, but no table was given; pass table= as well")
         return finish(begin(text, answers=answers), encoder=encoder)
-    from advisor import tabular
+    from advisor import column_reader, tabular
 
     descriptions.check(text)
     knowledge = load()
     reading = read_text(knowledge, text)
     own, about = tabular.split_answers(answers or {}) if isinstance(answers, Mapping) else (answers or {}, {})
     said = hear(knowledge, text, reading, evidence.from_answers(knowledge, own))
+    reader = column_reader.load() if encoder else None
     return tabular.frame(
-        said, knowledge, reading, table=table, target=target, answers=own, about=about, encoder=encoder
+        said,
+        knowledge,
+        reading,
+        table=table,
+        target=target,
+        answers=own,
+        about=about,
+        reader=reader,
+        encoder=encoder,
     )
 
 

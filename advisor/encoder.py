@@ -73,15 +73,9 @@ class Encoder:
         """Load the file at `path`."""
         import json
 
-        import onnxruntime
         from tokenizers import Tokenizer
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it was written fused
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        facts: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self._session, facts = opened(path)
         self._tokenizer = Tokenizer.from_str(facts["tokenizer"])
         labels = json.loads(facts["labels"])
         self._categories: list[str] = labels["categories"]
@@ -148,6 +142,18 @@ def _clipped(count: int) -> list[int]:
     """
     half = LONGEST // 2
     return list(range(count)) if count <= LONGEST else [*range(half), *range(count - half, count)]
+
+
+def opened(path: str) -> tuple[Any, dict[str, str]]:
+    """A network of ours, ready to run on one thread, and what its file says about itself."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it was written fused
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return session, session.get_modelmeta().custom_metadata_map
 
 
 @lru_cache(maxsize=1)

@@ -8,11 +8,13 @@ are told one by one; the rest of each sum is one piece of its own, so that the e
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from advisor.column_reader import CARD
 from advisor.evidence import Evidence
 from taxonomy.knowledge import Knowledge
 from taxonomy.tokens import Tokens
 
 if TYPE_CHECKING:
+    from advisor.column_reader import Glance
     from advisor.encoder import Neighbour
     from taxonomy.schema import Strength
 
@@ -22,7 +24,7 @@ LEAST_TOLD = 0.1  # log-odds that a clause must add to be told
 SHORTEST_CLAUSE = 3  # words; a shorter one is told with its neighbour
 LONGEST_QUOTE = 160  # characters of a worked case
 NEAR = 0.05  # cosine by which a neighbour may be farther than the nearest and weigh 1/e of it
-WHOLE, CLAUSE, CASE = "reads-as-a-whole", "reads-like", "nearest-case"  # what stands for a rule's id
+WHOLE, CLAUSE, CASE, TOGETHER = "reads-as-a-whole", "reads-like", "nearest-case", "reads-with-table"  # as rules' ids
 WORDS = "Weights of single words, fitted to the worked cases of the knowledge base; see advisor/wording.py"
 ENCODER = "Sentence encoder fine-tuned on the worked cases of the knowledge base; see advisor/ENCODER_CARD.md"
 
@@ -85,6 +87,15 @@ def from_neighbours(knowledge: Knowledge, near: Sequence["Neighbour"], scale: fl
         because = f"It reads like this worked case of {title}: “{quote}”"
         weight = scale * share
         yield Evidence("case", case.category, None, _word(weight), weight, quote, None, None, CASE, because, ENCODER)
+
+
+def from_glance(knowledge: Knowledge, glance: "Glance", scale: float) -> Iterator[Evidence]:
+    """The evidence of what description and columns say when they are read together; it counts `scale` times."""
+    for category, log_odds in glance.categories.items():
+        weight = scale * log_odds
+        verb = "read like" if weight > 0 else "do not read like"
+        because = f"Taken together, the description and the columns {verb} {knowledge.categories[category].title}."
+        yield Evidence("table", category, None, _word(weight), weight, "", None, None, TOGETHER, because, CARD)
 
 
 def shortened(text: str) -> str:

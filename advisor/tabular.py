@@ -3,6 +3,7 @@
 profile ─▶ findings ─▶ rule ─▶ facts ─▶ posterior ─▶ card with the table's own split, pitfalls and figures
 """
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,16 @@ from advisor.decision import Decision, Said, decide
 from advisor.evidence import Evidence, unknown
 from advisor.facts import from_facts, holding, named
 from advisor.framing import Framing
-from advisor.posterior import choose_subtask
+from advisor.impression import from_glance
+from advisor.posterior import choose_subtask, softmax
 from advisor.profiling.schema import Finding, Profile
 from advisor.questions import MOST_QUESTIONS, Asked
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from advisor.column_reader import ColumnReader
+    from advisor.profiling.looking import Prepared
     from advisor.proof import Proof
     from taxonomy.knowledge import Knowledge
     from taxonomy.reading import Reading
@@ -51,9 +55,21 @@ def frame(
     target: str | None,
     answers: Mapping[str, str],
     about: Mapping[str, str],
+    reader: "ColumnReader | None",
     encoder: bool = True,
 ) -> Framing:
-    """The framing of a text with its table; `about` holds the answers about columns, `answers` all others.
+    """The framing of a text with its table.
+
+    Args:
+        said: the text as rules and words have heard it.
+        knowledge: the compiled knowledge base.
+        reading: the text as it was read.
+        table: a file or any data frame.
+        target: the column to predict, where it was named.
+        answers: answers about the task.
+        about: answers about columns.
+        reader: says what the text and the columns say together, where there is one.
+        encoder: whether the sentence encoder may be asked.
 
     Raises:
         InputRefused: the table or target cannot be used.
@@ -64,9 +80,8 @@ def frame(
     from advisor.findings import look
 
     text = said.text
-    (words,) = decide(knowledge, [said], encoder=encoder)
-    leaning = words.posterior.probabilities
-    prepared = profiling.prepare(table, description=text, target=target, leaning=leaning)
+    prepared, said = consider(knowledge, said, table, target=target, encoder=encoder, reader=reader)
+    leaning = prepared.setting.leaning
     sample = prepared.opened.sample
     _check(about, knowledge, sample)
     seen = profiling.judge(prepared, target=target)
@@ -88,12 +103,37 @@ def frame(
         later |= set(proof.columns)
     if target is None and _asks_for_nothing(knowledge, decision):
         seen = seen._replace(target=None)
-    seen = look(sample, seen, text)
+    seen = look(sample, seen, text, glance=prepared.setting.glance)
     seen = _answered(seen, proof if not ruled_out else None, in_time=in_time, later=later)
     built = framing.build(text, knowledge, reading, decision, profile=seen, target=seen.target, answers=answers)
     asked = _questions(knowledge, built, seen, None if ruled_out else proof, about)
     card = with_table(built, knowledge, reading, sample)
     return built._replace(card=card, questions=asked, proof=None if ruled_out else proof)
+
+
+def consider(
+    knowledge: "Knowledge",
+    said: Said,
+    table: Any,
+    *,
+    target: str | None = None,
+    encoder: bool = True,
+    reader: "ColumnReader | None" = None,
+) -> "tuple[Prepared, Said]":
+    """The table read in the light of the words by `reader`, and the words with what both say together."""
+    from advisor import profiling
+    from advisor.profiling import weighing
+
+    (words,) = decide(knowledge, [said], encoder=encoder)
+    leaning = words.posterior.probabilities
+    prepared = profiling.prepare(table, description=said.text, target=target, leaning=leaning, reader=reader)
+    glance = prepared.setting.glance
+    if glance is None:
+        return prepared, said
+    scale = weighing.scale("task")
+    together = softmax({name: math.log(p) + scale * glance.categories[name] for name, p in leaning.items()})
+    pieces = from_glance(knowledge, glance, scale)
+    return profiling.leant(prepared, together), said._replace(others=[*said.others, *pieces])
 
 
 def _sharpened(probabilities: Mapping[str, float], decided: str) -> dict[str, float]:

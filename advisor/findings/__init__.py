@@ -13,9 +13,10 @@ Alternatives. A list of forbidden names (misses what has no such name), a model 
 
 from typing import TYPE_CHECKING
 
+from advisor.column_reader import Glance
 from advisor.findings.leaks import all_signs, leaks, names_of, suspected_by_name
 from advisor.findings.pitfalls import pitfalls
-from advisor.findings.told import told
+from advisor.findings.told import sounds_like, told
 from advisor.profiling.schema import Finding, Profile
 
 if TYPE_CHECKING:
@@ -24,8 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["all_signs", "leaks", "look", "pitfalls", "suspected_by_name"]
 
 
-def look(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Profile:
-    """The profile with its findings, and the columns that may leak; `frame` holds the rows that were looked at.
+def look(frame: "pl.DataFrame", profile: Profile, description: str = "", *, glance: Glance | None = None) -> Profile:
+    """The profile with its findings, and the columns that may leak.
+
+    Args:
+        frame: the rows that were looked at.
+        profile: what was made of them.
+        description: the problem in the user's own words.
+        glance: what the column reader says, where it was asked.
 
     >>> import polars as pl
     >>> from advisor.profiling import profile
@@ -33,10 +40,11 @@ def look(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Prof
     >>> look(frame, profile(frame, target="returned")).leaking
     ('refund_issued',)
     """
-    found = list(leaks(frame, profile, description))
+    found = list(leaks(frame, profile, description, glance=glance))
     profile = profile._replace(leaking=names_of(found))
     found += pitfalls(frame, profile)
     found += told(frame, profile, description)
+    found += sounds_like(glance, {finding.id for finding in found})
     kept: dict[tuple[str, tuple[str, ...]], Finding] = {}
     for finding in found:
         kept.setdefault((finding.id, finding.columns), finding)

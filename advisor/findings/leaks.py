@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from advisor.column_reader import Glance
 from advisor.findings import alone
 from advisor.profiling import followers, names, weighing
 from advisor.profiling.followers import Following, Way
@@ -37,6 +38,8 @@ FOLLOWING: dict[Way, str] = {
     "computed": "it is reckoned from the target and another column",
     "multiple": "it is the target times a constant",
 }
+READ_LATER = "read together with the description, its name and cells tell of what is known later"
+MOST_READ = 4.0  # log-odds beyond which it is all one how sure the reader is
 BEHIND = "it stands behind the target in the table"
 _BLANKS = frozenset("0 no false none nein non nej 0.0 never n keine kein -".split())
 
@@ -51,14 +54,16 @@ class Sign(NamedTuple):
     because: str = ""
     measure: str = ""
     figure: float | None = None
+    amount: float = 1.0  # of what the sign says, where it can say more or less
 
-    @property
-    def weight(self) -> float:
-        """What it adds to the suspicion."""
-        return weighing.weights("leak")[self.name]
+    def weight(self, *, read: bool) -> float:
+        """What it adds to the suspicion, where the column reader has `read` the table, or has not."""
+        return weighing.weights("leak", read=read)[self.name] * self.amount
 
 
-def leaks(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Iterator[Finding]:
+def leaks(
+    frame: "pl.DataFrame", profile: Profile, description: str = "", *, glance: Glance | None = None
+) -> Iterator[Finding]:
     """The columns under suspicion, most suspect first, each with its signs and the question to ask.
 
     >>> import polars as pl
@@ -71,14 +76,15 @@ def leaks(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Ite
     if not targets or frame.height < FEWEST_ROWS:
         return
     found = []
-    least = weighing.threshold("leak")
-    for name, signs in all_signs(frame, profile, description):
-        suspicion = sum(sign.weight for sign in signs)
+    read = glance is not None
+    least = weighing.threshold("leak", read=read)
+    for name, signs in all_signs(frame, profile, description, glance=glance):
+        suspicion = sum(sign.weight(read=read) for sign in signs)
         if suspicion >= least:
             found.append((suspicion, name, signs))
     for _, name, signs in sorted(found, key=lambda each: -each[0]):
-        counted = [sign for sign in signs if sign.weight > 0 and sign.because] or [Sign("behind", BEHIND)]
-        told = max(counted, key=lambda sign: (sign.figure is not None, sign.weight))
+        counted = [sign for sign in signs if sign.weight(read=read) > 0 and sign.because] or [Sign("behind", BEHIND)]
+        told = max(counted, key=lambda sign: (sign.figure is not None, sign.weight(read=read)))
         yield Finding(
             "target_leakage",
             (name,),
@@ -89,7 +95,9 @@ def leaks(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Ite
         )
 
 
-def all_signs(frame: "pl.DataFrame", profile: Profile, description: str = "") -> Iterator[tuple[str, list[Sign]]]:
+def all_signs(
+    frame: "pl.DataFrame", profile: Profile, description: str = "", *, glance: Glance | None = None
+) -> Iterator[tuple[str, list[Sign]]]:
     """The signs of every column that may leak, as its name and what speaks for and against it."""
     cells = _Cells(frame.head(MOST_ROWS))
     follow = followers.following(followers.of_frame(frame))
@@ -103,6 +111,7 @@ def all_signs(frame: "pl.DataFrame", profile: Profile, description: str = "") ->
             [
                 *_signs(frame, cells, profile, column, description),
                 *_of_following(profile, follow, column.name),
+                *_of_glance(glance, column.name),
             ],
         )
 
@@ -273,6 +282,13 @@ def _of_following(profile: Profile, follow: Following, name: str) -> Iterator[Si
         yield Sign(f"follows: {way}", FOLLOWING[way])
     if ways and any(_settles(follow, mark, (name, *targets)) for mark in (profile.group, *profile.ids)):
         yield Sign("follows whose row it is")
+
+
+def _of_glance(glance: Glance | None, name: str) -> Iterator[Sign]:
+    """What the column reader makes of the column."""
+    if glance is not None and name in glance.roles["leak"]:
+        odds = max(-MOST_READ, min(glance.roles["leak"][name], MOST_READ))
+        yield Sign("read", READ_LATER if odds > 0 else "", amount=odds)
 
 
 def _settles(follow: Following, mark: str | None, names: Collection[str]) -> bool:

@@ -1,15 +1,19 @@
-"""Pitfalls that words and names of columns give away together: few examples, a choice that hides outcomes, people."""
+"""Pitfalls that words and names of columns give away together: few examples, a choice that hides outcomes, people; and
+those that experts named where description and columns read alike."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from advisor.column_reader import Glance
 from advisor.profiling import names
 from advisor.profiling.schema import CLASSES, Finding, Profile
 
 if TYPE_CHECKING:
     import polars as pl
 
+LIKELIER_THAN_NOT = 0.0  # log-odds
+ALIKE = "description and columns read like worked tables of which experts warned so"
 _NUMBER = (
     r"(?:a few|few|some|a couple of|several|a handful of|(?<![\d,.])\d{1,3}(?![\d,.]?\d)|ten|twelve|fifteen|twenty"
     r"|thirty|forty|fifty|sixty|seventy|eighty|ninety"
@@ -66,3 +70,15 @@ def told(frame: "pl.DataFrame", profile: Profile, description: str) -> Iterator[
             said = f"`{column.name}` tells groups of people apart, for some of which it may err more often"
             yield Finding("unequal_groups", (column.name,), "", None, said)
             break
+
+
+def sounds_like(glance: Glance | None, known: Collection[str]) -> Iterator[Finding]:
+    """What the column reader warns of beside what is `known` already: it has no figure, so the card gives its check.
+
+    >>> glance = Glance({}, {}, 0.0, {}, {"label_noise": 0.7, "cold_start": -2.0, "too_few_rows": 1.5})
+    >>> [each.id for each in sounds_like(glance, ["too_few_rows"])]
+    ['label_noise']
+    """
+    for pitfall, odds in glance.pitfalls.items() if glance is not None else ():
+        if odds > LIKELIER_THAN_NOT and pitfall not in known:
+            yield Finding(pitfall, (), "", None, ALIKE)

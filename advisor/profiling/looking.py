@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from advisor import column_reader
+from advisor.column_reader import ColumnReader, Shown
 from advisor.errors import InputRefused
 from advisor.profiling import (
     followers,
@@ -22,6 +24,9 @@ from advisor.profiling.traits import Setting
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+MOST_SHOWN = 60  # rows of which the column reader sees cells
 
 
 class Prepared(NamedTuple):
@@ -46,8 +51,11 @@ def profile(
     """
     from advisor import findings
 
-    seen, sample = look(table, description=description, target=target, leaning=leaning)
-    return findings.look(sample, seen, description)
+    reader = column_reader.load() if description.strip() else None
+    prepared = prepare(table, description=description, target=target, leaning=leaning or {}, reader=reader)
+    return findings.look(
+        prepared.opened.sample, judge(prepared, target=target), description, glance=prepared.setting.glance
+    )
 
 
 def look(
@@ -69,7 +77,8 @@ def look(
     >>> seen.target, rows.height
     ('price', 3)
     """
-    prepared = prepare(table, description=description, target=target, leaning=leaning or {})
+    reader = column_reader.load() if description.strip() else None
+    prepared = prepare(table, description=description, target=target, leaning=leaning or {}, reader=reader)
     return judge(prepared, target=target), prepared.opened.sample
 
 
@@ -125,11 +134,22 @@ def leant(prepared: Prepared, leaning: Mapping[str, float]) -> Prepared:
     """The same table in the light of another leaning, in which its columns may play other parts."""
     setting = prepared.setting
     parts = roles.assign(setting.columns, prepared.read, rows=setting.rows, heard=setting.heard, leaning=leaning)
+    parts = roles.in_sight(parts, setting.columns, setting.glance)
     return prepared._replace(setting=setting._replace(roles=parts, leaning=leaning))
 
 
-def prepare(table: Any, *, description: str, target: str | None, leaning: Mapping[str, float]) -> Prepared:
-    """The table opened, what its columns are judged by, and its figures; arguments and errors as of `look`."""
+def prepare(
+    table: Any,
+    *,
+    description: str,
+    target: str | None,
+    leaning: Mapping[str, float],
+    reader: ColumnReader | None = None,
+) -> Prepared:
+    """The table opened, what its columns are judged by, and its figures; arguments and errors as of `look`.
+
+    `reader`, where there is one, says what description and columns say together.
+    """
     opened = opening.open_table(table)
     sample = opened.sample
     if target is not None and target not in sample.columns:
@@ -162,8 +182,20 @@ def prepare(table: Any, *, description: str, target: str | None, leaning: Mappin
     cells = followers.of_values(read)
     follow = followers.following(cells)
     named = relations.values_said(read, description, heard.words)
-    setting = Setting(columns, parts, measured.rows, heard, leaning, loud, cells, follow, named)
+    glance = reader.read(description, [_shown(column) for column in read]) if reader is not None else None
+    parts = roles.in_sight(parts, columns, glance)
+    setting = Setting(columns, parts, measured.rows, heard, leaning, loud, cells, follow, named, glance)
     return Prepared(opened, setting, measured, read)
+
+
+def shown(frame: "pl.DataFrame") -> tuple[Shown, ...]:
+    """The columns of a frame as the column reader sees them."""
+    mark = values.likely_mark(frame)
+    return tuple(_shown(values.read(frame[name], place=0, likely_mark=mark)) for name in frame.columns)
+
+
+def _shown(column: values.Values) -> Shown:
+    return Shown(column.name, column.texts.head(MOST_SHOWN).to_list())
 
 
 def _ended(column: Column) -> Column:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from advisor.column_reader import Glance
 from advisor.profiling import names
 from advisor.profiling.mentions import Heard, loudness
 from advisor.profiling.moments import moments
@@ -18,6 +19,10 @@ LIKELY = 0.3  # of a category, from the words, from which its roles are looked f
 FEWEST_NAMED = 5  # rows, from which a column that names them is told by its values
 LONGEST_NAME_WORDS = 2.0  # of a mean name
 MOST_CODED = 0.9  # share of the cells that look like a key
+# Log-odds of the column reader from which it is believed; chosen on worked tables that its twin had not seen.
+LIKE_KEY, UNLIKE_KEY = 0.0, -3.0  # that a column is a key, and that one that looks like a key is none
+SURE, DOUBTFUL = 1.0, -1.0  # that a column is the group or the moment, and that the one found is not
+LEAST_IN_ORDER = 0.3  # chance that a moment is of such a kind
 SMALLEST_NUMBER = 100  # that names a thing rather than counts some
 _KEY = r"^\+\d[\d \-]*$|^[A-Za-z]{1,6}[-_/.#]?\d[\w\-./]*$|^0\d{2,}$|^\d{5,}$"
 _PEOPLE = frozenset(
@@ -25,6 +30,7 @@ _PEOPLE = frozenset(
     "learner volunteer donor applicant household kunde kundin patient patientin mitglied nutzer teilnehmer schueler "
     "klient client cliente utente usuario klant kund session session_id passenger policyholder runner player".split()
 )
+_IN_ORDER = ("time", "ordinal", "count", "code", "continuous")  # kinds by which rows can be put in order
 _QUERY = frozenset("query qid search srch impression serp suche suchanfrage requete consulta busqueda".split())
 _PARTS = frozenset(
     {"train", "test", "val", "valid", "validation", "dev", "holdout", "oos", "eval", "training", "testing"}
@@ -82,6 +88,45 @@ def assign(
     if free and free[0] is columns[0] and free[0].name not in ids and _names_rows(free[0], rows):
         ids.insert(0, free[0].name)
     return Roles(tuple(ids), _time(free, rows), group, item, query, position, weight, split)
+
+
+def in_sight(roles: Roles, columns: Sequence[Column], glance: Glance | None) -> Roles:
+    """The roles, with what the column reader is sure of: which are keys, whose row it is, and when.
+
+    Args:
+        roles: what names and values say.
+        columns: the columns of the table, in order.
+        glance: what description and columns say together, where the reader was asked.
+    """
+    if glance is None:
+        return roles
+    keys, marked = glance.roles["id"], {roles.position, roles.weight, roles.split} - {None}
+    ids = tuple(
+        column.name
+        for column in columns
+        if (keys.get(column.name, 0.0) > UNLIKE_KEY if column.name in roles.ids else _like_key(column, keys))
+    )
+    free = [column for column in columns if column.name not in marked and column.distinct > 1]
+    things = {column.name for column in free if column.name != roles.item}
+    moments = {column.name for column in free if column.chance(*_IN_ORDER) > LEAST_IN_ORDER}
+    return roles._replace(
+        ids=ids,
+        group=_surest(roles.group, glance.roles["group"], things),
+        time=_surest(roles.time, glance.roles["time"], moments),
+    )
+
+
+def _like_key(column: Column, keys: Mapping[str, float]) -> bool:
+    """Whether the reader takes a column for a key that is no measured number."""
+    return keys.get(column.name, LIKE_KEY) > LIKE_KEY and column.statistics.whole in (None, 1.0)
+
+
+def _surest(found: str | None, odds: Mapping[str, float], possible: Collection[str]) -> str | None:
+    """The column that plays a part: the one found, unless the reader is sure of another, or doubts it."""
+    best = max(odds, key=lambda name: odds[name], default=None)
+    if best is not None and odds[best] > SURE and best in possible:
+        return best
+    return None if found is not None and odds.get(found, 0.0) < DOUBTFUL else found
 
 
 def _is_id(column: Column, things: Collection[str | None]) -> bool:

@@ -12,14 +12,16 @@ from typing import NamedTuple
 
 from advisor.profiling import names, traits, weighing
 from advisor.profiling.roles import Roles
-from advisor.profiling.schema import CLASSES, NUMBERS, Column, TargetCandidate
+from advisor.profiling.schema import CLASSES, NUMBERS, Column, Kind, TargetCandidate
 from advisor.profiling.traits import Setting
 
 NO_TARGET = ("unsupervised",)  # tasks in which nothing is predicted
+OFTEN_NONE = ("recommendation", "ranking", "no_ml", "other")  # in which often no column holds what is asked for
 DECIDED = 0.5  # probability of a task from the words, from which its form is followed
 TEMPERATURE = 1.2
 MOST_CANDIDATES = 12
 LEAST_TOLD = 0.3  # what a reason adds to the score, to be told
+NEARLY_AS_LIKELY = 1.2  # log-odds by which columns that are asked for together may differ
 FEWEST_TOGETHER = 2  # yes/no columns side by side that are answered together
 
 _SEVERAL = frozenset("both coordinates where and all three two each y beide alle deux coordonnees coordenadas".split())
@@ -57,8 +59,8 @@ def choose(setting: Setting) -> Chosen:
         TargetCandidate(
             option.columns,
             value / sum(odds),
-            by_name[option.columns[0]].kind if "together" not in option.traits else "tags",
-            tuple(_sentences(option.traits)),
+            _kind(option, by_name[option.columns[0]]),
+            tuple(_sentences(option.traits, read=setting.glance is not None)),
         )
         for option, value in zip(found, odds, strict=True)
     )
@@ -66,14 +68,20 @@ def choose(setting: Setting) -> Chosen:
     return Chosen(target, candidates, _source(setting.columns, candidates, setting.roles, setting.leaning))
 
 
+def _kind(option: Option, first: Column) -> Kind:
+    """The kind of a candidate: yes/no columns that are answered together are tags."""
+    return "tags" if len(option.columns) > 1 and first.kind == "binary" else first.kind
+
+
 def options(setting: Setting) -> list[Option]:
     """Everything that may be the target: each column, and columns that are answered together."""
-    weights = weighing.weights("target")
+    weights = weighing.weights("target", read=setting.glance is not None)
     found = []
     for place, column in enumerate(setting.columns):
         mine = traits.of_target(setting, place)
         found.append(Option((column.name,), _score(mine, weights), mine))
-    return found + _together(setting, found, weights) + _numbers_together(setting, found, weights)
+    several = _together(setting, found, weights) + _numbers_together(setting, found, weights)
+    return found + several + _read_together(setting, found, [option.columns for option in several], weights)
 
 
 def _score(mine: Mapping[str, float], weights: Mapping[str, float]) -> float:
@@ -83,7 +91,7 @@ def _score(mine: Mapping[str, float], weights: Mapping[str, float]) -> float:
 def settle(candidates: Sequence[TargetCandidate], setting: Setting) -> str | tuple[str, ...] | None:
     """The target for a task: none where nothing is predicted, or where only what was chosen is recorded; the thing
     itself where it is asked which comes next."""
-    roles, leaning = setting.roles, setting.leaning
+    roles, leaning, glance = setting.roles, setting.leaning, setting.glance
     likely = max(leaning, key=lambda name: leaning[name], default="") if leaning else ""
     if leaning.get(likely, 0.0) >= DECIDED:
         if likely in NO_TARGET:
@@ -93,6 +101,10 @@ def settle(candidates: Sequence[TargetCandidate], setting: Setting) -> str | tup
             rated = any("rating" in names.meanings(name) and known[name].chance(*CLASSES) > 0.5 for name in known)
             if roles.item is not None and not rated and _NEXT & set(setting.heard.words):
                 return roles.item
+        if glance is not None:
+            nothing = likely in OFTEN_NONE and glance.nothing > max(glance.target.values(), default=-math.inf)
+            return None if nothing or not candidates else candidates[0].name
+        if likely == "recommendation":
             return _liked(candidates, known)
         if likely == "ranking":
             return next((each.name for each in candidates[:3] if _is_judged(each, known, roles)), None)
@@ -127,8 +139,8 @@ def _is_judged(candidate: TargetCandidate, known: Mapping[str, Column], roles: R
     return feedback or (roles.query is not None and (candidate.probability > 0.3 or asked))
 
 
-def _sentences(mine: Mapping[str, float]) -> list[str]:
-    weights = weighing.weights("target")
+def _sentences(mine: Mapping[str, float], *, read: bool) -> list[str]:
+    weights = weighing.weights("target", read=read)
     told = {name: weights[name] * value for name, value in mine.items() if name in traits.BECAUSE}
     return [
         traits.BECAUSE[name] for name, value in sorted(told.items(), key=lambda pair: -pair[1]) if value >= LEAST_TOLD
@@ -149,6 +161,7 @@ def _together(setting: Setting, single: Sequence[Option], weights: Mapping[str, 
         if len(run) >= FEWEST_TOGETHER:
             mean = _mean(run)
             mean["together"] = 3.0 * setting.leaning.get("tagging", 0.0) + 0.15 * min(len(run), 8) - 1.5
+            mean["read"] = traits.read(setting, [each.columns[0] for each in run])
             mean["together_prefix"] = bool(_prefix(run[0]) and _prefix(run[0]) == _prefix(run[1]))
             found.append(Option(tuple(each.columns[0] for each in run), _score(mean, weights), mean))
         run = [option] if fits and option is not None else []
@@ -181,9 +194,28 @@ def _numbers_together(setting: Setting, single: Sequence[Option], weights: Mappi
         if len(run) >= FEWEST_TOGETHER and several:
             mean = _mean([option for _, option in run])
             mean["together_numbers"] = several
+            mean["read"] = traits.read(setting, [option.columns[0] for _, option in run])
             found.append(Option(tuple(option.columns[0] for _, option in run), _score(mean, weights), mean))
         run = [(pattern, option)] if option is not None and pattern else []
     return found
+
+
+def _read_together(
+    setting: Setting, single: Sequence[Option], known: Collection[tuple[str, ...]], weights: Mapping[str, float]
+) -> list[Option]:
+    """The columns that the reader takes to be asked for alike, where it takes several so."""
+    glance = setting.glance
+    if glance is None:
+        return []
+    most = max(glance.target.values())
+    run = [option for option in single if glance.target.get(option.columns[0], -math.inf) > most - NEARLY_AS_LIKELY]
+    columns = tuple(option.columns[0] for option in run)
+    if len(run) < FEWEST_TOGETHER:
+        return []
+    mean = _mean(run) | {"read": traits.read(setting, columns), "read_together": 1.0}
+    if columns in known:  # one set, one option: it is told what speaks for both
+        return []
+    return [Option(columns, _score(mean, weights), mean)]
 
 
 def _pattern(name: str) -> str:

@@ -1,9 +1,11 @@
 """What speaks for a column being the target, and against it: named traits with values; weights.json weighs them."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from advisor.column_reader import Glance
 from advisor.profiling import mentions, names, pointing
 from advisor.profiling.followers import BOTH_WAYS, Cells, Following
 from advisor.profiling.mentions import Heard
@@ -54,10 +56,13 @@ LOUD = 2.0  # from which a description asks for a column rather than names it
 MOST_BEHIND = 4
 PHRASE_WORDS = 1.5  # of a mean cell that was written, though it is short
 OUTSIDE = 0.2  # share of the words of a text that carry no label
+LEAST_SHARE = 1e-9
+LEAST_READ = -4.0  # log-odds below which it is all one how unlikely a reading is
 WIDE = 6  # columns, from which what is known later may stand behind the target
 
 # trait -> why, as the user is told; the other traits are not told
 BECAUSE = {
+    "read": "read together, description and columns ask for it",
     "asked": "the description asks for it",
     "named": "the description names it",
     "same_thing": "the description asks for this thing in other words",
@@ -90,6 +95,7 @@ BECAUSE = {
     "together_numbers": "several numbers of one kind side by side",
     "into": "it stands where the text goes to",
     "together": "several yes/no columns side by side",
+    "read_together": "read together, description and columns ask for all of these",
 }
 
 
@@ -105,6 +111,7 @@ class Setting(NamedTuple):
     cells: Mapping[str, Cells]  # of the first rows
     follow: Following  # column -> what follows from it
     named: Mapping[str, float]  # column -> share of its values that the description names
+    glance: Glance | None = None  # what description and columns say, read together
 
 
 def of_target(setting: Setting, place: int) -> dict[str, float]:
@@ -118,8 +125,21 @@ def of_target(setting: Setting, place: int) -> dict[str, float]:
         **_of_family(setting, column.name),
         **_of_values(setting, column),
         **_of_role(setting, column),
+        "read": read(setting, (column.name,)),
     }
     return {name: float(value) for name, value in found.items() if value}
+
+
+def read(setting: Setting, names_together: Sequence[str]) -> float:
+    """How much likelier than a column by chance the reader takes these, together, for what is asked for, in log-odds;
+    nearly nothing where it thinks that no column is."""
+    glance = setting.glance
+    known = [glance.target[name] for name in names_together if name in glance.target] if glance is not None else []
+    if glance is None or not known:
+        return 0.0
+    asked = 1 - math.exp(glance.nothing)
+    share = sum(map(math.exp, known)) / max(asked, LEAST_SHARE)
+    return asked * max(math.log(max(share, LEAST_SHARE) * len(glance.target)), LEAST_READ)
 
 
 def _said(setting: Setting, column: Column, place: int) -> dict[str, float]:

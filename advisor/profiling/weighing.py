@@ -1,7 +1,8 @@
 """Fitted weights of what speaks for a column: weights.json, which `python -m advisor.train --tables` writes.
 
 Each judgement (is it the target, does it leak) has named traits with a weight each. The prior is what was set by hand;
-the weight is the prior moved by the worked tables as far as they speak.
+the weights are the prior moved by the worked tables as far as they speak: "alone" where the column reader was not
+asked, "together" beside its voice.
 """
 
 import json
@@ -21,13 +22,13 @@ def _read() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4)
-def weights(judgement: Judgement) -> Mapping[str, float]:
-    """Trait -> weight in log-odds.
+def weights(judgement: Judgement, *, read: bool) -> Mapping[str, float]:
+    """Trait -> weight in log-odds, where the column reader has `read` the table, or has not.
 
-    >>> weights("target")["label"] > 0
+    >>> weights("target", read=False)["label"] > 0
     True
     """
-    return {name: numbers["weight"] for name, numbers in _read()[judgement]["traits"].items()}
+    return {name: numbers[_side(read)] for name, numbers in _read()[judgement]["traits"].items()}
 
 
 @lru_cache(maxsize=4)
@@ -36,7 +37,22 @@ def priors(judgement: Judgement) -> Mapping[str, float]:
     return {name: numbers["prior"] for name, numbers in _read()[judgement]["traits"].items()}
 
 
+def forget() -> None:
+    """Read the numbers anew when they are asked for next, since the file has changed."""
+    for each in (_read, weights, priors, threshold):
+        each.cache_clear()
+
+
+def scale(judgement: Literal["task"]) -> float:
+    """What the column reader's log-odds of the task are multiplied by before they are added to the rest."""
+    return float(_read()[judgement]["scale"])
+
+
 @lru_cache(maxsize=4)
-def threshold(judgement: Judgement) -> float:
-    """The score from which the judgement is made."""
-    return float(_read()[judgement]["threshold"])
+def threshold(judgement: Judgement, *, read: bool) -> float:
+    """The score from which the judgement is made, where the column reader has `read` the table, or has not."""
+    return float(_read()[judgement]["thresholds"][_side(read)])
+
+
+def _side(read: bool) -> Literal["alone", "together"]:
+    return "together" if read else "alone"

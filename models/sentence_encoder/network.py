@@ -5,6 +5,7 @@ normalise after each sum, as in Devlin et al. (2019), BERT.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +21,8 @@ INNER = 1536
 PLACES = 512  # positions that the parent knows
 NORM_EPSILON = 1e-12
 
+OF_TRUNK = ("words", "places", "norm", "layers")  # first parts of the names of what is no head
+
 _HALF = torch.bfloat16
 Parent = Mapping[str, Any]  # name -> raw tensor or array, as the parent's file has them
 
@@ -32,14 +35,20 @@ class Output(NamedTuple):
     mean: tc.Tensor  # texts × 384
 
 
+@cache
+def halves_are_fast() -> bool:
+    """Whether this processor multiplies in bfloat16; where it does not, such a product takes several times as long."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 class Product(nn.Linear):
-    """A linear map whose product is taken in bfloat16 while training, which is what the time goes to; its parameters,
-    and with them every sum of small steps, stay in single precision (Micikevicius et al., 2018, Mixed Precision
-    Training)."""
+    """A linear map whose product is taken in bfloat16 while training, where the processor can, which is what the time
+    goes to; its parameters, and with them every sum of small steps, stay in single precision (Micikevicius et al.,
+    2018, Mixed Precision Training)."""
 
     def forward(self, x: tc.Tensor) -> tc.Tensor:
         """The map of the last dimension; in bfloat16 while training."""
-        if not self.training:
+        if not self.training or not halves_are_fast():
             return super().forward(x)
         bias = self.bias.to(_HALF) if self.bias is not None else None
         product: tc.Tensor = linear(x.to(_HALF), self.weight.to(_HALF), bias)
@@ -70,7 +79,42 @@ class Block(nn.Module):
         return out
 
 
-class SentenceEncoder(nn.Module):
+class Trunk(nn.Module):
+    """The layers without heads: a vector for every token, in sight of all others.
+
+    >>> trunk = Trunk(vocabulary=50)
+    >>> tuple(trunk.layered(tc.ones(2, 5, dtype=tc.int64), tc.ones(2, 5)).shape)
+    (2, 5, 384)
+    """
+
+    def __init__(self, *, vocabulary: int, dropout: float = 0.1) -> None:
+        """Draw fresh weights; `adopt` replaces them."""
+        self.words = nn.Embedding(vocabulary, WIDTH)
+        self.places = nn.Embedding(PLACES, WIDTH)
+        self.norm = nn.LayerNorm(WIDTH, eps=NORM_EPSILON)
+        self.layers = [Block(dropout) for _ in range(LAYERS)]
+        self.dropout = nn.Dropout(dropout)
+
+    def layered(self, ids: tc.Tensor, mask: tc.Tensor) -> tc.Tensor:
+        """texts × tokens × 384 for `ids` (texts × tokens, int64); `mask` is 1 where a token stands and 0 behind it."""
+        tokens = ids.shape[1]
+        x = self.norm(self.words(ids) + self.places.weight[:tokens])
+        x = self.dropout(x)
+        standing = (mask > 0).reshape(mask.shape[0], 1, 1, tokens)
+        for layer in self.layers:
+            x = layer(x, standing)
+        out: tc.Tensor = x
+        return out
+
+
+def averaged(x: tc.Tensor, mask: tc.Tensor) -> tc.Tensor:
+    """The mean over the tokens that stand: texts × 384."""
+    column = mask.reshape(*mask.shape, 1)
+    mean: tc.Tensor = (x * column).sum(1) / column.sum(1)
+    return mean
+
+
+class SentenceEncoder(Trunk):
     """Logits of categories and sub-tasks for texts given as rows of token numbers.
 
     >>> network = SentenceEncoder(vocabulary=50, categories=9, subtasks=55)
@@ -81,24 +125,13 @@ class SentenceEncoder(nn.Module):
 
     def __init__(self, *, vocabulary: int, categories: int, subtasks: int, dropout: float = 0.1) -> None:
         """Draw fresh weights; `adopt` replaces all but the heads."""
-        self.words = nn.Embedding(vocabulary, WIDTH)
-        self.places = nn.Embedding(PLACES, WIDTH)
-        self.norm = nn.LayerNorm(WIDTH, eps=NORM_EPSILON)
-        self.layers = [Block(dropout) for _ in range(LAYERS)]
+        super().__init__(vocabulary=vocabulary, dropout=dropout)
         self.category = nn.Linear(WIDTH, categories)
         self.subtask = nn.Linear(WIDTH, subtasks)
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, ids: tc.Tensor, mask: tc.Tensor) -> Output:
         """The logits for `ids` (texts × tokens, int64); `mask` is 1 where a token stands and 0 behind the text."""
-        tokens = ids.shape[1]
-        x = self.norm(self.words(ids) + self.places.weight[:tokens])
-        x = self.dropout(x)
-        standing = (mask > 0).reshape(mask.shape[0], 1, 1, tokens)
-        for layer in self.layers:
-            x = layer(x, standing)
-        column = mask.reshape(*mask.shape, 1)
-        mean = (x * column).sum(1) / column.sum(1)
+        mean = averaged(self.layered(ids, mask), mask)
         seen = self.dropout(mean)
         return Output(self.category(seen), self.subtask(seen), mean)
 

@@ -2,11 +2,11 @@
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import tensor_core as tc
-from models.sentence_encoder.network import LAYERS, SentenceEncoder
+from models.sentence_encoder.network import LAYERS, OF_TRUNK, SentenceEncoder, Trunk
 from tensor_core import nn, optim
 from tensor_core.creation import tensor
 
@@ -43,6 +43,16 @@ class Recipe(NamedTuple):
     seed: int = 0
 
 
+class HasIds(Protocol):
+    """Anything that is read as a row of token numbers."""
+
+    @property
+    def ids(self) -> Sequence[int]: ...  # noqa: D102 - a field
+
+
+Read = TypeVar("Read", bound=HasIds)
+
+
 class Batch(NamedTuple):
     """Texts side by side: `ids` and `mask` (texts × tokens), `categories` (texts × 9), `subtasks` (texts × number)."""
 
@@ -69,15 +79,20 @@ def smooth(target: Sequence[float], amount: float) -> list[float]:
 
 def batches(examples: Sequence[Example], recipe: Recipe, subtasks: int, draw: random.Random) -> Iterator[Batch]:
     """The examples of one epoch in a fresh order."""
+    for row in rows(examples, recipe.batch, draw):
+        yield collate(row, recipe.smoothing, subtasks)
+
+
+def rows(examples: Sequence[Read], size: int, draw: random.Random) -> list[list[Read]]:
+    """The examples in a fresh order, in lots of `size` that are about equally long."""
     order = list(examples)
     draw.shuffle(order)
-    rows: list[list[Example]] = []
-    for begin in range(0, len(order), recipe.batch * SORTED_BATCHES):
-        near = sorted(order[begin : begin + recipe.batch * SORTED_BATCHES], key=lambda example: len(example.ids))
-        rows += [near[place : place + recipe.batch] for place in range(0, len(near), recipe.batch)]
-    draw.shuffle(rows)
-    for row in rows:
-        yield collate(row, recipe.smoothing, subtasks)
+    found: list[list[Read]] = []
+    for begin in range(0, len(order), size * SORTED_BATCHES):
+        near = sorted(order[begin : begin + size * SORTED_BATCHES], key=lambda example: len(example.ids))
+        found += [near[place : place + size] for place in range(0, len(near), size)]
+    draw.shuffle(found)
+    return found
 
 
 def collate(row: Sequence[Example], smoothing: float, subtasks: int) -> Batch:
@@ -96,7 +111,7 @@ def collate(row: Sequence[Example], smoothing: float, subtasks: int) -> Batch:
     )
 
 
-def groups(network: SentenceEncoder, recipe: Recipe) -> list[dict[str, Any]]:
+def groups(network: Trunk, recipe: Recipe) -> list[dict[str, Any]]:
     """The parameters that learn, with their rates; the tables of words and places stay as the parent left them.
 
     Rates fall from the last layer to the first (Howard and Ruder, 2018, Universal Language Model Fine-tuning); biases
@@ -121,13 +136,16 @@ def factor(step: int, total: int, warmup: float) -> float:
     return share / warmup if share < warmup else (1 - share) / (1 - warmup)
 
 
-def start(network: SentenceEncoder, parent: Mapping[str, Any], *, seed: int) -> None:
+def start(network: Trunk, parent: Mapping[str, Any], *, seed: int) -> None:
     """Give `network` the weights of its parent, and heads drawn afresh from `seed`."""
     tc.manual_seed(seed)
-    for head in (network.category, network.subtask):
-        nn.normal_(head.weight, std=HEAD_SPREAD)
-        if head.bias is not None:
-            nn.zeros_(head.bias)
+    for name, parameter in network.named_parameters():
+        if name.split(".")[0] in OF_TRUNK:
+            continue
+        if name.endswith("weight"):
+            nn.normal_(parameter, std=HEAD_SPREAD)
+        else:
+            nn.zeros_(parameter)
     given = {name: tc.Tensor.handle(value) for name, value in parent.items()}
     network.load_state_dict({**network.state_dict(), **given})
 
@@ -147,30 +165,62 @@ def fit(
         recipe: the settings.
         tell: is called after each step with its number, how many there will be, and the loss.
     """
+    subtasks = network.subtask.weight.shape[0]
+
+    def loss(batch: Batch) -> tc.Tensor:
+        output = network(batch.ids, batch.mask)
+        found: tc.Tensor = tc.cross_entropy(output.category, batch.categories)
+        found = found + tc.cross_entropy(output.subtask, batch.subtasks) * recipe.subtask_weight
+        return found
+
+    def drawn(number: int, draw: random.Random) -> Iterator[Batch]:
+        return batches(examples(number), recipe, subtasks, draw)
+
+    descend(network, drawn, loss, recipe, examples=len(examples(0)), tell=tell)
+    return network
+
+
+def descend(
+    network: Trunk,
+    drawn: Callable[[int, random.Random], Iterable[Any]],
+    loss: Callable[[Any], tc.Tensor],
+    recipe: Recipe,
+    *,
+    examples: int,
+    tell: Callable[[int, int, float], None],
+) -> None:
+    """Fit `network` in place, and leave it ready to be asked.
+
+    Args:
+        network: what is fitted.
+        drawn: pass, source of chance -> the batches of that pass.
+        loss: batch -> what is made small.
+        recipe: the settings.
+        examples: how many a pass has.
+        tell: is called after each step with its number, how many there will be, and the loss.
+    """
     tc.manual_seed(recipe.seed)
     draw = random.Random(recipe.seed)
     optimiser = optim.AdamW(groups(network, recipe))
-    total = math.ceil(math.ceil(len(examples(0)) / recipe.batch) * recipe.epochs)
+    total = math.ceil(math.ceil(examples / recipe.batch) * recipe.epochs)
     schedule = optim.Schedule(optimiser, lambda step: factor(step, total, recipe.warmup))
     network.train()
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     step = number = 0
     while step < total:
-        for batch in batches(examples(number), recipe, network.subtask.weight.shape[0], draw):
-            output = network(batch.ids, batch.mask)
-            loss = tc.cross_entropy(output.category, batch.categories)
-            loss = loss + tc.cross_entropy(output.subtask, batch.subtasks) * recipe.subtask_weight
+        for batch in drawn(number, draw):
+            found = loss(batch)
             optimiser.zero_grad()
-            loss.backward()
+            found.backward()
             optim.clip_grad_norm_(parameters, recipe.clip)
             optimiser.step()
             schedule.step()
             step += 1
-            tell(step, total, loss.item())
+            tell(step, total, found.item())
             if step == total:
                 break
         number += 1
-    return network.eval()
+    network.eval()
 
 
 def average(states: Sequence[dict[str, tc.Tensor]]) -> dict[str, tc.Tensor]:

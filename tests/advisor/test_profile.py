@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from advisor.profiling import profile
+from advisor.profiling import judge, prepare, profile
 
 ROWS = 40
 SENTENCE = "the pump made a strange noise again, number"
@@ -44,8 +44,9 @@ def test_the_target_is_what_the_description_asks_for(text: str) -> None:
 
 def test_the_kind_of_answer_decides_where_words_do_not() -> None:
     table = frame(a=NUMBERS, b=TOWN, c=NUMBERS)
-    assert profile(table, description="Which one is it?").target == "b"
-    assert profile(table, description="How much is it?").target == "c"
+    for text, task, wanted in (("Which one is it?", "classification", "b"), ("How much is it?", "regression", "c")):
+        by_names_and_values = prepare(table, description=text, target=None, leaning={task: 0.9}, reader=None)
+        assert judge(by_names_and_values).target == wanted
 
 
 @pytest.mark.parametrize(

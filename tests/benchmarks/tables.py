@@ -1,8 +1,10 @@
 """How often words and table together are read right: on our own small tables, and on exam files.
 
-    python tests/benchmarks/tables.py                   our own tables: three sets to develop on, two held out
+    python tests/benchmarks/tables.py                   our own tables that are held out
     python tests/benchmarks/tables.py EXAM.jsonl ...    exams: JSON lines with text, table, category, accept, target, …
-    python tests/benchmarks/tables.py --wrong           and what was missed on the tables to develop on; never on others
+    python tests/benchmarks/tables.py --development     those that are fitted and read: minutes
+    python tests/benchmarks/tables.py --wrong           and what was missed on those; never on others
+    python tests/benchmarks/tables.py --no-encoder      without sentence encoder and column reader
 
 Category counts the category or an accepted one, undecided counts as wrong. Target is exact: all target columns and no
 other, over the tables of tasks that have one (not unsupervised, no_ml, other), and over all tables, in which it may be
@@ -26,8 +28,8 @@ from models.kit.tables import series
 from taxonomy.knowledge import load
 
 OWN = Path(__file__).resolve().parent.parent / "advisor" / "tables"
-DEVELOPMENT = (OWN, OWN / "second_development.jsonl", OWN / "third_development.jsonl")
-HELD_OUT = (OWN / "second_held_out.jsonl", OWN / "third_held_out.jsonl")
+DEVELOPMENT = (OWN, *sorted(OWN.glob("*_development.jsonl")))
+HELD_OUT = tuple(sorted(OWN.glob("*_held_out.jsonl")))
 NO_TARGET = ("unsupervised", "no_ml", "other")
 ROLES = {"group_or_user": "group", "item": "item", "time": "time", "query": "query", "position": "position"}
 ROLES |= {"source": "source", "weight": "weight", "split": "split"}
@@ -92,13 +94,13 @@ def _pitfalls(item: Item, told: set[str]) -> Iterator[tuple[str, bool | None, st
         yield "shared pitfall precision", name in item["pitfalls"], name
 
 
-def examine(path: Path, *, wrong: bool) -> None:
+def examine(path: Path, *, wrong: bool, encoder: bool) -> None:
     """Print the figures of a file or folder."""
     right, asked = Counter[str](), Counter[str]()
     warnings = tables = 0
     by_category: dict[str, Counter[str]] = {}
     for item in read(path):
-        framing = advisor.frame(item["text"], table=frame_of(item["table"]))
+        framing = advisor.frame(item["text"], table=frame_of(item["table"]), encoder=encoder)
         warnings, tables = warnings + len(framing.card.pitfalls), tables + 1
         for figure, good, how in missed(item, framing):
             right[figure] += bool(good)
@@ -117,11 +119,13 @@ def examine(path: Path, *, wrong: bool) -> None:
 def main() -> None:
     """Read the command line and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("paths", nargs="*", type=Path, default=[*DEVELOPMENT, *HELD_OUT])
+    parser.add_argument("paths", nargs="*", type=Path, default=HELD_OUT)
+    parser.add_argument("--development", action="store_true")
     parser.add_argument("--wrong", action="store_true")
+    parser.add_argument("--no-encoder", action="store_true")
     options = parser.parse_args()
-    for path in options.paths:
-        examine(path, wrong=options.wrong)
+    for path in DEVELOPMENT if options.development or options.wrong else options.paths:
+        examine(path, wrong=options.wrong, encoder=not options.no_encoder)
 
 
 if __name__ == "__main__":
