@@ -354,17 +354,26 @@ def _walked(tree: ast.AST):
         yield from _walked(child)
 
 
+def _imported(tree: ast.AST) -> set[str]:
+    names: list[str] = []
+    for node in _walked(tree):
+        names += [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+    return {each.split(".")[0] for each in names}
+
+
 def test_requirements_name_everything_that_a_starter_imports():
     of_package = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
     own = {"advisor", "model", "models", "tensor_core", "train", *sys.stdlib_module_names}
     needed = set()
+    read: dict[bytes, set[str]] = {}  # what all starters carry is read once
     for template in catalog.templates():
+        beside = {file.stem for file in template.folder.rglob("*.py")}
         for name, content in sources(template.id).items():
-            for node in _walked(ast.parse(content)) if name.endswith(".py") else ():
-                names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
-                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-                beside = {file.stem for file in template.folder.rglob("*.py")}
-                needed |= {each.split(".")[0] for each in names} - own - beside
+            if name.endswith(".py"):
+                if content not in read:
+                    read[content] = _imported(ast.parse(content))
+                needed |= read[content] - own - beside
     named = {re.split(r"[<>=\[]", line)[0] for line in CARRIED["requirements.txt"].read_text().splitlines()[1:]}
     assert {of_package.get(each, each) for each in needed} == named, "write it into models/project/requirements.txt"
 
