@@ -1,6 +1,5 @@
 """Which part each column plays besides the target: id, time, group, item, query, position, weight, split."""
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ LONGEST_NAME_WORDS = 2.0  # of a mean name
 MOST_CODED = 0.9  # share of the cells that look like a key
 # Log-odds of the column reader from which it is believed; chosen on worked tables that its twin had not seen.
 LIKE_KEY, UNLIKE_KEY = 0.0, -3.0  # that a column is a key, and that one that looks like a key is none
-SURE, DOUBTFUL = 1.0, -1.0  # that a column is the group or the moment, and that the moment found is none
+SURE = 1.0  # that a column is the group or the moment
 LEAST_IN_ORDER = 0.3  # chance that a moment is of such a kind
 SMALLEST_NUMBER = 100  # that names a thing rather than counts some
 _KEY = r"^\+\d[\d \-]*$|^[A-Za-z]{1,6}[-_/.#]?\d[\w\-./]*$|^0\d{2,}$|^\d{5,}$"
@@ -112,9 +111,9 @@ def in_sight(roles: Roles, columns: Sequence[Column], glance: Glance | None) -> 
     moments = {column.name for column in free if column.chance(*_IN_ORDER) > LEAST_IN_ORDER}
     return roles._replace(
         ids=ids,
-        # A group that was found stays: to split by one too many costs little, to miss one makes every score too good.
-        group=_surest(roles.group, glance.roles["group"], things, doubtful=-math.inf),
-        time=_surest(roles.time, glance.roles["time"], moments, doubtful=DOUBTFUL),
+        # What was found stays: to split by one too many costs little, to miss one makes every score too good.
+        group=_surest(roles.group, glance.roles["group"], things),
+        time=_surest(roles.time, glance.roles["time"], moments),
     )
 
 
@@ -123,12 +122,12 @@ def _like_key(column: Column, keys: Mapping[str, float]) -> bool:
     return keys.get(column.name, LIKE_KEY) > LIKE_KEY and column.statistics.whole in (None, 1.0)
 
 
-def _surest(found: str | None, odds: Mapping[str, float], possible: Collection[str], *, doubtful: float) -> str | None:
-    """The column that plays a part: the one found, unless the reader is sure of another, or doubts it."""
+def _surest(found: str | None, odds: Mapping[str, float], possible: Collection[str]) -> str | None:
+    """The column that plays a part: the one found, unless the reader is sure of another."""
     best = max(odds, key=lambda name: odds[name], default=None)
     if best is not None and odds[best] > SURE and best in possible:
         return best
-    return None if found is not None and odds.get(found, 0.0) < doubtful else found
+    return found
 
 
 def _is_id(column: Column, things: Collection[str | None]) -> bool:
