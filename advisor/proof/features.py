@@ -1,6 +1,6 @@
 """What can be made of one column, and may be what a rule looks at: remainders, digits, parts of dates and of codes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +80,12 @@ def remainders(sample: Sample) -> Iterator[Field]:
         known = numbers[numbers == numbers]
         if not np.array_equal(known, np.round(known)) or np.abs(known).max(initial=0) > 2**50:
             continue
+        missing = numbers != numbers
+        whole = np.where(missing, 0, numbers).astype(np.int64)
         for modulus in MODULI:
             if modulus < each.levels:
-                rest = numbers % modulus
-                codes = np.where(rest == rest, rest + 1, 0).astype(np.int64)
+                left = whole % modulus
+                rest, codes = np.where(missing, np.nan, left), np.where(missing, 0, left + 1)
                 yield Field(each.inputs, ["modulo", each.expression, modulus], rest, codes, modulus)
 
 
@@ -144,8 +146,8 @@ def _check_sums(sample: Sample, source: "tuple[Input, ...]", whole: "pl.Series")
     spot = sample.searched[:SPOT_ROWS].tolist()
     for scheme in SCHEMES:
         for tail in ("", "0", "00") if SCHEMES[scheme].modulus > 90 else ("", "0"):
-            few = [None if cells[row] is None else check_sum(cells[row] + tail, scheme) for row in spot]
-            if few.count(None) > len(few) // 2 or not _promising(few, sample.answer.codes[spot]):
+            few = (None if cells[row] is None else check_sum(cells[row] + tail, scheme) for row in spot)
+            if not _promising(few, sample.answer.codes[spot]):
                 continue
             rests = [None if cell is None else check_sum(cell + tail, scheme) for cell in cells]
             numbers = np.array([np.nan if rest is None else rest for rest in rests])
@@ -154,11 +156,16 @@ def _check_sums(sample: Sample, source: "tuple[Input, ...]", whole: "pl.Series")
             yield Field(source, expression, numbers, codes, levels)
 
 
-def _promising(rests: Sequence[float | None], answers: "np.ndarray[Any, Any]") -> bool:
-    """Whether equal remainders have equal answers in the few rows looked at first."""
+def _promising(rests: Iterator[float | None], answers: "np.ndarray[Any, Any]") -> bool:
+    """Whether equal remainders have equal answers in the few rows looked at first, and half of the rows have one."""
     seen: dict[float | None, int] = {}
-    wrong = sum(seen.setdefault(rest, answer) != answer for rest, answer in zip(rests, answers.tolist(), strict=True))
-    return bool(wrong <= len(rests) // 20)
+    wrong = missing = 0
+    for rest, answer in zip(rests, answers.tolist(), strict=True):
+        missing += rest is None
+        wrong += seen.setdefault(rest, answer) != answer
+        if wrong > answers.size // 20 or missing > answers.size // 2:
+            return False  # most schemes end here, after a few rows
+    return True
 
 
 def _numbers(source: "tuple[Input, ...]", expression: "Expression", values: "pl.Series") -> Field:
@@ -174,6 +181,7 @@ def _strings(source: "tuple[Input, ...]", expression: "Expression", values: "pl.
     import polars as pl
 
     raw = values.cast(pl.Categorical).to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1
-    found, codes = np.unique(raw, return_inverse=True)
-    missing = int(found[0] == 0) if found.size else 0
-    return Field(source, expression, None, (codes + 1 - missing).astype(np.int64), found.size - missing, values)
+    counts = np.bincount(raw, minlength=1)
+    counts[0] = 0
+    dense = (counts > 0).cumsum()  # 1, 2, ... for the names that are there, and 0 stays what is missing
+    return Field(source, expression, None, dense[raw], int(dense[-1]), values)

@@ -5,6 +5,7 @@ once on a few rows, tells which may be exact. What passes is fitted (`constants`
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor.proof.candidates import Candidate, merged
@@ -160,9 +161,9 @@ def _screened(form: Form, block: "Vector", target: "Vector", unit: float) -> Ite
         allowed = tolerance / target**2
         target = 1 / target
     centred = target - target.mean()
-    places = list(form.places(block.shape[0]))
+    places = np.fromiter(chain.from_iterable(form.places(block.shape[0])), np.int64).reshape(-1, form.columns)
     for start in range(0, len(places), CHUNK):
-        chunk = np.array(places[start : start + CHUNK])
+        chunk = places[start : start + CHUNK]
         terms = form.terms(*(block[chunk[:, place]] for place in range(form.columns)))
         left = _left(terms, centred) / allowed
         for place in np.flatnonzero(left.max(axis=1) <= SCREEN_UNITS):
@@ -177,11 +178,18 @@ def _left(terms: Sequence[Any], centred: "Vector") -> "Vector":
     basis: list[Any] = []
     for term in terms:
         term = term - term.mean(axis=1, keepdims=True)
-        before = np.sqrt((term**2).sum(axis=1, keepdims=True))
+        before = np.sqrt(_dot(term, term))
         for other in basis:
-            term = term - (term * other).sum(axis=1, keepdims=True) * other
-        length = np.sqrt((term**2).sum(axis=1, keepdims=True))
-        term = np.where(length > 1e-7 * before, term / length, np.nan)
-        rest -= (rest * term).sum(axis=1, keepdims=True) * term
+            term -= _dot(term, other) * other
+        length = np.sqrt(_dot(term, term))
+        term /= np.where(length > 1e-7 * before, length, np.nan)
+        rest -= _dot(rest, term) * term
         basis.append(term)
     return np.asarray(np.abs(rest))
+
+
+def _dot(one: "Vector", other: "Vector") -> "Vector":
+    """The scalar products of two blocks' rows, as a column."""
+    import numpy as np
+
+    return np.asarray(np.einsum("ij,ij->i", one, other)[:, None])

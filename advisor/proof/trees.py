@@ -4,7 +4,7 @@ Grown greedily by Gini impurity (Breiman, Friedman, Olshen and Stone, 1984, Clas
 deeper than somebody can read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from advisor.proof.candidates import Candidate, merged
@@ -24,6 +24,8 @@ MOST_LEVELS = 40  # of a column of names
 FEWEST_ROWS = 2  # in a leaf
 MOST_WRONG = 0.01
 
+Split = tuple[Field, "Expression", "np.ndarray[Any, Any]"]  # the test's column, the test, and which rows pass it
+
 
 def trees(sample: Sample, made: Sequence[Field]) -> Iterator[Candidate]:
     """The tree of the rows searched, if it is right on nearly all of them."""
@@ -35,8 +37,16 @@ def trees(sample: Sample, made: Sequence[Field]) -> Iterator[Candidate]:
         if (each.numbers is not None and (each.inputs[0].kind == "number" or each.expression[0] != "column"))
         or (each.numbers is None and each.levels <= MOST_LEVELS)
     ]
+    orders = [None if each.numbers is None else each.numbers.argsort(kind="stable") for each in fields]  # sorted once
+    splits: dict[tuple[bool, ...], Split | None] = {}  # by the way to a node: a deeper tree begins like a shallow one
+
+    def split(way: tuple[bool, ...], part: "Codes") -> Split | None:
+        if way not in splits:
+            splits[way] = _best(sample, fields, orders, part)
+        return splits[way]
+
     for deepest in range(2, DEEPEST + 1):
-        grown = _grow(sample, fields, sample.searched, deepest)
+        grown = _grow(sample, split, deepest)
         if grown is None:
             continue
         expression, inputs = grown
@@ -47,30 +57,31 @@ def trees(sample: Sample, made: Sequence[Field]) -> Iterator[Candidate]:
 
 
 def _grow(
-    sample: Sample, fields: Sequence[Field], rows: "Codes", deepest: int
+    sample: Sample, split_of: "Callable[[tuple[bool, ...], Codes], Split | None]", deepest: int
 ) -> "tuple[Expression, list[tuple[Input, ...]]] | None":
     import numpy as np
 
+    rows = sample.searched
     meaning = values_of(sample.answer, rows, sample.frame)
     answers = sample.answer.codes
     wrong = 0
     allowed = MOST_WRONG * min(rows.size, 10 * (rows.size - int(np.bincount(answers[rows]).max())))
     inputs: list[Any] = []
 
-    def grow(part: "Codes", depth: int) -> "Expression | None":
+    def grow(part: "Codes", way: tuple[bool, ...]) -> "Expression | None":
         nonlocal wrong
         counts = np.bincount(answers[part])
         most = int(counts.argmax())
         missed = int(part.size - counts[most])
-        if missed == 0 or depth == 0 or part.size < 2 * FEWEST_ROWS:
+        if missed == 0 or len(way) == deepest or part.size < 2 * FEWEST_ROWS:
             wrong += missed
             return meaning[most] if wrong <= allowed else None
-        split = _best(sample, fields, part)
+        split = split_of(way, part)
         if split is None:
             wrong += missed
             return meaning[most] if wrong <= allowed else None
         field, test, inside = split
-        yes, no = grow(part[inside], depth - 1), grow(part[~inside], depth - 1)
+        yes, no = grow(part[inside], (*way, True)), grow(part[~inside], (*way, False))
         if wrong > allowed:
             return None
         if yes == no:
@@ -78,14 +89,12 @@ def _grow(
         inputs.append(field.inputs)
         return ["if", test, yes, no]
 
-    expression = grow(rows, deepest)
+    expression = grow(rows, ())
     return (expression, inputs) if wrong <= allowed and inputs else None
 
 
-def _best(
-    sample: Sample, fields: Sequence[Field], rows: "Codes"
-) -> "tuple[Field, Expression, np.ndarray[Any, Any]] | None":
-    """The test that leaves the answers purest, and which rows pass it."""
+def _best(sample: Sample, fields: Sequence[Field], orders: "Sequence[Codes | None]", rows: "Codes") -> Split | None:
+    """The test that leaves the answers purest, and which rows pass it; `orders` are of each field's numbers."""
     import numpy as np
 
     answers = sample.answer.codes[rows]
@@ -93,10 +102,15 @@ def _best(
     width = int(answers.max()) + 1
     best: tuple[float, Field, Any] | None = None
     start = _impurity(np.bincount(answers, minlength=width)[None, :].astype(np.float64))[0]
-    for field in fields:
-        found = _threshold(field.numbers[rows], answers, width) if field.numbers is not None else None
-        if field.numbers is None:
+    asked = np.full(sample.answer.codes.size, -1)
+    asked[rows] = answers
+    for field, order in zip(fields, orders, strict=True):
+        found: tuple[float, float] | None
+        if field.numbers is None or order is None:
             found = _level(field.codes[rows], answers, width)
+        else:
+            ordered = order[asked[order] >= 0]
+            found = _threshold(field.numbers[ordered], asked[ordered], width)
         if found is not None and found[0] < start - 1e-9 and (best is None or found[0] < best[0] - 1e-9):
             best = found[0], field, found[1]
     if best is None:
@@ -125,20 +139,26 @@ def _impurity(counts: "Vector") -> "Vector":
 
 
 def _threshold(values: "Vector", answers: "Codes", width: int) -> tuple[float, float] | None:
-    """The lowest impurity that a limit on the number reaches, and the limit; missing numbers are not below it."""
+    """The lowest impurity that a limit on sorted numbers reaches, and the limit; missing ones, the last, are not below.
+
+    The squares of the counts on both sides of every limit are running sums: a row whose answer stands `before` times
+    below it already adds 2 · before + 1 to those below.
+    """
     import numpy as np
 
-    order = np.argsort(values, kind="stable")  # NaN comes last
-    values, answers = values[order], answers[order]
     known = int(np.isfinite(values).sum())
-    below = np.zeros((values.size, width))
-    below[np.arange(values.size), answers] = 1
-    below = below.cumsum(axis=0)
     places = np.flatnonzero(values[: max(known - 1, 0)] < values[1 : max(known, 1)])
     places = places[(places + 1 >= FEWEST_ROWS) & (values.size - places - 1 >= FEWEST_ROWS)]
     if not places.size:
         return None
-    both = _impurity(below[places]) + _impurity(below[-1] - below[places])
+    counts = np.bincount(answers, minlength=width)
+    alike = np.argsort(answers.astype(np.int16 if width < 2**15 else np.int64), kind="stable")  # short: by radix
+    before = np.empty(values.size, np.int64)
+    before[alike] = np.arange(values.size) - np.repeat(counts.cumsum() - counts, counts)
+    squares = (2 * before + 1).cumsum()[places]
+    squares_above = (counts**2).sum() - 2 * counts[answers].cumsum()[places] + squares
+    rows = places + 1
+    both = rows - squares / rows + (values.size - rows) - squares_above / (values.size - rows)
     place = int(places[both.argmin()])
     return float(both.min()), _nicest(float(values[place]), float(values[place + 1]))
 

@@ -107,9 +107,9 @@ class Scheme(NamedTuple):
     add_digits: bool = False  # of each product, as Luhn's scheme does
     turned: bool = False  # the first four characters go to the end, letters become 10 to 35, as in an IBAN
 
-    def weight(self, place: int) -> int:
-        """What the digit at that place from the right, counted from 0, is multiplied by."""
-        return self.first[place] if place < len(self.first) else self.cycle[(place - len(self.first)) % len(self.cycle)]
+    def weights(self, digits: int) -> tuple[int, ...]:
+        """What so many digits are multiplied by, from the right on."""
+        return (self.first + self.cycle * (digits // len(self.cycle) + 1))[:digits]
 
 
 _POWERS_97 = tuple(pow(10, place, 97) for place in range(96))
@@ -146,7 +146,7 @@ def check_sum(text: str, scheme: str) -> float | None:
         digits[0] = 10
     if not digits or min(digits) < 0 or len(digits) > 2 * LONGEST_CODE:
         return None
-    products = [digit * rule.weight(place) for place, digit in enumerate(digits)]
+    products = [digit * weight for digit, weight in zip(digits, rule.weights(len(digits)), strict=True)]
     if rule.add_digits:
         products = [product // 10 + product % 10 for product in products]
     return float(sum(products) % rule.modulus)

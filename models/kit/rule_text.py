@@ -139,7 +139,7 @@ def _check_sum(text: str, scheme: str) -> str:
         for place, letter in enumerate(_LETTERS, start=10):
             code = f"replace({code}, '{letter}', '{place}')"
     longest = 2 * rule_ops.LONGEST_CODE
-    weights = "".join(f"{rule.weight(place):03d}" for place in range(longest))
+    weights = "".join(f"{weight:03d}" for weight in rule.weights(longest))
     sign = "substr(code, cast(length(code) - place AS integer), 1)"
     digit = f"cast(CASE WHEN {sign} IN ('X', 'x') THEN '10' ELSE {sign} END AS integer)"
     product = f"{digit} * cast(substr('{weights}', cast(3 * place + 1 AS integer), 3) AS integer)"

@@ -101,7 +101,7 @@ def test_int8_is_a_third_of_the_size_and_close(tmp_path: Path) -> None:
     assert small.stat().st_size < path.stat().st_size / 3
     (whole,), (rounded,) = run(path, x), run(small, x)
     away = np.abs(whole - rounded).max()
-    assert 0 < away < 0.05 * np.abs(whole).max()
+    assert 0 < away < 0.05 * np.abs(whole).max()  # on every processor: with eight bits .12 where there is no VNNI
 
 
 def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:

@@ -62,16 +62,19 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        options = ["-D", str(self.folder / "data"), "-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder)]
-        self.process = subprocess.Popen([*self.user, SERVER, *options], stderr=subprocess.DEVNULL, cwd=self.folder)
         for _ in range(300):
+            if self.process is None or self.process.poll() is not None:
+                self.launch()  # again, where memory of a killed server was still in use and the new one gave up
             try:
                 psycopg.connect(self.url, connect_timeout=2).close()
                 return
             except psycopg.OperationalError:
-                assert self.process.poll() is None
                 threading.Event().wait(0.1)
         pytest.fail("PostgreSQL did not start")
+
+    def launch(self) -> None:
+        options = ["-D", str(self.folder / "data"), "-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder)]
+        self.process = subprocess.Popen([*self.user, SERVER, *options], stderr=subprocess.DEVNULL, cwd=self.folder)
 
     def stop(self) -> None:
         self.process.send_signal(2)  # fast: connections are cut
