@@ -223,6 +223,6 @@ TEMPLATE = Task(
     onnx=onnx,
     features=lambda model: tuple(f"band {place}" for place in range(1, sound.BANDS + 1)),
     plots=draw,
-    smoke={"epochs": 8, "width": 64, "learning_rate": 0.004, "batch_sounds": 12, "snr_db": 30},
-    smoke_examples=500,
+    smoke={"epochs": 8, "width": 32, "learning_rate": 0.008, "batch_sounds": 12, "snr_db": 30},
+    smoke_examples=400,
 )

@@ -233,6 +233,6 @@ TEMPLATE: Task[Any, Any, Any, Any, Any] = Task(
     onnx=convolution.onnx,
     features=convolution.features,
     plots=draw,
-    smoke={"epochs": 10, "width": 8, "side": 24, "learning_rate": 0.005, "batch_pictures": 12},
+    smoke={"epochs": 6, "width": 8, "side": 20, "learning_rate": 0.005, "batch_pictures": 12},
     smoke_examples=1000,
 )
