@@ -129,7 +129,7 @@ ANY_TEXT = st.text("ab,;\t|\"'\n\r 1.é\ufeff", max_size=60).map(str.encode)
 
 
 @given(st.binary(max_size=60) | ANY_TEXT, st.sampled_from(tables.SUFFIXES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_file_is_read_or_refused(content: bytes, suffix: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = _file(Path(folder), content, f"t{suffix}")

@@ -173,7 +173,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 _NAMES = st.sampled_from(["text", "answer", "table", "target", "do", "framing", "category", "consent", "comment", "x"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.binary(max_size=300)
     | st.lists(
