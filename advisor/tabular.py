@@ -103,7 +103,7 @@ def frame(
         later |= set(proof.columns)
     if target is None and _asks_for_nothing(knowledge, decision):
         seen = seen._replace(target=None)
-    seen = look(sample, seen, text, glance=prepared.setting.glance)
+    seen = look(sample, seen, text, glance=prepared.setting.glance, follow=prepared.setting.follow)
     seen = _answered(seen, proof if not ruled_out else None, in_time=in_time, later=later)
     built = framing.build(text, knowledge, reading, decision, profile=seen, target=seen.target, answers=answers)
     asked = _questions(knowledge, built, seen, None if ruled_out else proof, about)

@@ -17,6 +17,7 @@ from advisor.column_reader import Glance
 from advisor.findings.leaks import all_signs, leaks, names_of, suspected_by_name
 from advisor.findings.pitfalls import pitfalls
 from advisor.findings.told import sounds_like, told
+from advisor.profiling.followers import Following
 from advisor.profiling.schema import Finding, Profile
 
 if TYPE_CHECKING:
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
 __all__ = ["all_signs", "leaks", "look", "pitfalls", "suspected_by_name"]
 
 
-def look(frame: "pl.DataFrame", profile: Profile, description: str = "", *, glance: Glance | None = None) -> Profile:
+def look(
+    frame: "pl.DataFrame",
+    profile: Profile,
+    description: str = "",
+    *,
+    glance: Glance | None = None,
+    follow: Following | None = None,
+) -> Profile:
     """The profile with its findings, and the columns that may leak.
 
     Args:
@@ -33,6 +41,7 @@ def look(frame: "pl.DataFrame", profile: Profile, description: str = "", *, glan
         profile: what was made of them.
         description: the problem in the user's own words.
         glance: what the column reader says, where it was asked.
+        follow: which columns follow which, where that is known already.
 
     >>> import polars as pl
     >>> from advisor.profiling import profile
@@ -40,7 +49,7 @@ def look(frame: "pl.DataFrame", profile: Profile, description: str = "", *, glan
     >>> look(frame, profile(frame, target="returned")).leaking
     ('refund_issued',)
     """
-    found = list(leaks(frame, profile, description, glance=glance))
+    found = list(leaks(frame, profile, description, glance=glance, follow=follow))
     profile = profile._replace(leaking=names_of(found))
     found += pitfalls(frame, profile)
     found += told(frame, profile, description)

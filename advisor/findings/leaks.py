@@ -62,9 +62,14 @@ class Sign(NamedTuple):
 
 
 def leaks(
-    frame: "pl.DataFrame", profile: Profile, description: str = "", *, glance: Glance | None = None
+    frame: "pl.DataFrame",
+    profile: Profile,
+    description: str = "",
+    *,
+    glance: Glance | None = None,
+    follow: Following | None = None,
 ) -> Iterator[Finding]:
-    """The columns under suspicion, most suspect first, each with its signs and the question to ask.
+    """The columns under suspicion, most suspect first, each with its signs and the question to ask; see `look`.
 
     >>> import polars as pl
     >>> from advisor.profiling import profile
@@ -78,7 +83,7 @@ def leaks(
     found = []
     read = glance is not None
     least = weighing.threshold("leak", read=read)
-    for name, signs in all_signs(frame, profile, description, glance=glance):
+    for name, signs in all_signs(frame, profile, description, glance=glance, follow=follow):
         suspicion = sum(sign.weight(read=read) for sign in signs)
         if suspicion >= least:
             found.append((suspicion, name, signs))
@@ -96,11 +101,17 @@ def leaks(
 
 
 def all_signs(
-    frame: "pl.DataFrame", profile: Profile, description: str = "", *, glance: Glance | None = None
+    frame: "pl.DataFrame",
+    profile: Profile,
+    description: str = "",
+    *,
+    glance: Glance | None = None,
+    follow: Following | None = None,
 ) -> Iterator[tuple[str, list[Sign]]]:
     """The signs of every column that may leak, as its name and what speaks for and against it."""
     cells = _Cells(frame.head(MOST_ROWS))
-    follow = followers.following(followers.of_frame(frame))
+    if follow is None:
+        follow = followers.following(followers.of_frame(frame))
     for column in profile.columns:
         if column.name in profile.target_columns or column.kind == "empty":
             continue

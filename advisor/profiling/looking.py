@@ -53,9 +53,8 @@ def profile(
 
     reader = column_reader.load() if description.strip() else None
     prepared = prepare(table, description=description, target=target, leaning=leaning or {}, reader=reader)
-    return findings.look(
-        prepared.opened.sample, judge(prepared, target=target), description, glance=prepared.setting.glance
-    )
+    judged, setting = judge(prepared, target=target), prepared.setting
+    return findings.look(prepared.opened.sample, judged, description, glance=setting.glance, follow=setting.follow)
 
 
 def look(

@@ -4,12 +4,17 @@ Everything here takes a column and returns a column of the same length; what can
 prediction read cells through the same functions, with the decimal mark or date pattern that training decided on.
 """
 
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, TypeVar, cast
+
 import polars as pl
 
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."})
 MARKS = ".,"  # decimal marks, the likelier first
 LARGEST_NUMBER = 1e100  # beyond it squares overflow, and nothing that is measured is so large
 NUMBERS_SHARE = 0.9  # a text column is numeric when at least this share of its values are numbers; the same for dates
+SHORT, KEPT = 100, 1_000  # rows of a column whose answers are kept, and how many are, of each function
 LOOKED_AT = 2_000  # values of a column that decide on a date pattern, or on the table's decimal mark
 
 _CURRENCY = r"[$€£¥₹₽₩₺₴฿]|USD|EUR|GBP|CHF|JPY|CNY|INR|kr|zł|R\$"
@@ -40,6 +45,28 @@ _LOOKS_LIKE_DAY = (
 )
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _kept(function: F) -> F:
+    """Keeps the answers for short columns of text: whoever looks into a small table asks the same of each many times,
+    and every question costs Polars more than the few cells do."""
+
+    @lru_cache(maxsize=KEPT)
+    def of_cells(cells: tuple[str | None, ...], *args: Any, **kwargs: Any) -> Any:
+        return function(pl.Series(cells, dtype=pl.String), *args, **kwargs)
+
+    @wraps(function)
+    def found(column: pl.Series, *args: Any, **kwargs: Any) -> Any:
+        if column.dtype != pl.String or column.len() > SHORT:
+            return function(column, *args, **kwargs)
+        answer = of_cells(tuple(column.to_list()), *args, **kwargs)
+        return answer.alias(column.name) if isinstance(answer, pl.Series) else answer
+
+    return cast(F, found)
+
+
+@_kept
 def texts(column: pl.Series) -> pl.Series:
     """Returns the cells as trimmed text, with null for every way of writing "missing"; whole numbers lose their ".0".
 
@@ -62,6 +89,7 @@ def texts(column: pl.Series) -> pl.Series:
     )
 
 
+@_kept
 def numbers(column: pl.Series, mark: str = ".") -> pl.Series:
     """Returns the cells as float64, null where there is no finite number of up to `LARGEST_NUMBER`.
 
@@ -100,6 +128,7 @@ def _parsed(column: pl.Series, mark: str) -> pl.Series:
     return bare.zip_with(good, pl.Series([None], dtype=pl.String)).cast(pl.Float64, strict=False)
 
 
+@_kept
 def decimal_mark(column: pl.Series, *, likely: str | None = None) -> str | None:
     """Returns the decimal mark with which the text cells are numbers, or None when too few of them are.
 
@@ -135,6 +164,7 @@ def likely_mark(frame: pl.DataFrame) -> str | None:
     return sure.pop() if len(sure) == 1 else None
 
 
+@_kept
 def moments(column: pl.Series, pattern: str = "") -> pl.Series:
     """Returns the cells as date-times without a zone, null where there is none; `pattern` is that of `date_pattern`.
 
@@ -156,6 +186,7 @@ def _plain_moments(column: pl.Series) -> pl.Series:
     )
 
 
+@_kept
 def date_pattern(column: pl.Series) -> str | None:
     """Returns the pattern with which the text cells are dates, or None when too few of them are.
 
