@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor import description as descriptions
 from advisor import evidence, framing
-from advisor.decision import Decision, Said, by_rules, decide, hear, is_sure, with_encoder
+from advisor.decision import Said, by_rules, decide, hear, is_sure, with_encoder
 from advisor.errors import UsageError
 from advisor.framing import Framing
 from taxonomy.knowledge import load
@@ -76,7 +76,6 @@ class Begun(NamedTuple):
     said: Said
     reading: "Reading"
     answers: Mapping[str, str]
-    decision: Decision
     sure: bool
 
 
@@ -96,8 +95,7 @@ def begin(text: str, *, answers: Mapping[str, str] | None = None) -> Begun:
     reading = read_text(knowledge, text)
     answers = answers or {}
     said = hear(knowledge, text, reading, evidence.from_answers(knowledge, answers))
-    decision = by_rules(knowledge, said)
-    return Begun(said, reading, answers, decision, is_sure(knowledge, decision))
+    return Begun(said, reading, answers, is_sure(knowledge, said))
 
 
 def finish(begun: Begun, *, encoder: bool = True) -> Framing:
@@ -107,9 +105,10 @@ def finish(begun: Begun, *, encoder: bool = True) -> Framing:
     True
     """
     knowledge = load()
-    decision = begun.decision
-    if encoder:
-        (decision,) = with_encoder(knowledge, [begun.said], [decision])
+    if encoder and not begun.sure:
+        (decision,) = with_encoder(knowledge, [begun.said])
+    else:
+        decision = by_rules(knowledge, begun.said)
     return framing.build(begun.said.text, knowledge, begun.reading, decision, answers=begun.answers)
 
 

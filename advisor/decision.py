@@ -70,65 +70,74 @@ def heard(said: Said) -> str:
     return text if any(map(str.isalnum, text)) else said.text
 
 
-def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True) -> list[Decision]:
+def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True, scale: float = 1.0) -> list[Decision]:
     """The decision about each description, in order.
 
     Args:
         knowledge: the compiled knowledge base.
         said: what is known of each description.
         encoder: whether the encoder may be asked at all.
+        scale: what all weights are multiplied by once they are known, but for what the user answered.
     """
-    decisions = [by_rules(knowledge, one) for one in said]
-    return with_encoder(knowledge, said, decisions) if encoder else decisions
+    unsure = [one for one in said if not is_sure(knowledge, one)] if encoder else []
+    asked = iter(with_encoder(knowledge, unsure, scale))
+    wanted = {id(one) for one in unsure}
+    return [next(asked) if id(one) in wanted else by_rules(knowledge, one, scale) for one in said]
 
 
-def by_rules(knowledge: Knowledge, said: Said) -> Decision:
+def by_rules(knowledge: Knowledge, said: Said, scale: float = 1.0) -> Decision:
     """What rules and words alone decide, with what the user answered and the table shows."""
     scales = posterior.reckoning(knowledge).alone
     rules = posterior.scaled(said.evidence, scales.rules, subtasks=scales.subtask_rules)
     leaning = impression.from_leanings(
         knowledge, said.text, said.tokens, [(scales.words, said.words)], impression.WORDS
     )
-    found = _weigh(knowledge, [*rules, *leaning, *said.others])
+    found = _weigh(knowledge, [*rules, *leaning, *said.others], scale)
     subtasks = said.words.subtasks(found.category) if found.category else {}
     return Decision(found, {name: scales.subtask_words * value for name, value in subtasks.items()})
 
 
-def is_sure(knowledge: Knowledge, decision: Decision) -> bool:
-    """Whether rules and words are sure of what they decided, so that the encoder need not be asked."""
-    return max(decision.posterior.probabilities.values()) >= posterior.reckoning(knowledge).sure
+def is_sure(knowledge: Knowledge, said: Said) -> bool:
+    """Whether rules and words are sure of what they would decide, so that the encoder need not be asked.
+
+    Only the sums are made here, no evidence: most of what `by_rules` does would be done in vain where they are not.
+    """
+    numbers = posterior.reckoning(knowledge)
+    pieces = [*posterior.scaled(said.evidence, numbers.alone.rules), *posterior.scaled(said.others, 1.0)]
+    log_odds = posterior.added(pieces, knowledge.categories)
+    for category, value in said.words.logits.items():
+        log_odds[category] += numbers.alone.words * value
+    return max(posterior.softmax(log_odds).values()) >= numbers.sure
 
 
-def with_encoder(knowledge: Knowledge, said: Sequence[Said], decisions: Sequence[Decision]) -> list[Decision]:
-    """The decisions of rules and words, and where they are not sure that of them and the encoder together."""
-    decided = list(decisions)
-    unsure = [place for place, found in enumerate(decided) if not is_sure(knowledge, found)]
-    if not unsure:
-        return decided
+def with_encoder(knowledge: Knowledge, said: Sequence[Said], scale: float = 1.0) -> list[Decision]:
+    """What rules, words and encoder decide together; rules and words alone where there is no encoder."""
     from advisor.encoder import load
 
-    reader = load()
+    reader = load() if said else None
     if reader is None:
-        return decided
+        return [by_rules(knowledge, one, scale) for one in said]
 
     scales = posterior.reckoning(knowledge).together
-    seen = reader.read([heard(said[place]) for place in unsure])
-    for place, whole in zip(unsure, seen, strict=True):
-        one = said[place]
+    decided = []
+    for one, whole in zip(said, reader.read([heard(one) for one in said]), strict=True):
         read = whole.without(one.negated) if one.negated else whole
         rules = posterior.scaled(one.evidence, scales.rules, subtasks=scales.subtask_rules)
         leanings: list[tuple[float, impression.Leaning]] = [(scales.words, one.words), (scales.encoder, read)]
         leaning = impression.from_leanings(knowledge, one.text, one.tokens, leanings, impression.ENCODER)
         cases = impression.from_neighbours(knowledge, read.neighbours, scales.neighbours)
-        found = _weigh(knowledge, [*rules, *leaning, *cases, *one.others])
+        found = _weigh(knowledge, [*rules, *leaning, *cases, *one.others], scale)
         subtasks = {name: scales.subtask_encoder * value for name, value in read.subtasks.items()}
         for name, value in (one.words.subtasks(found.category) if found.category else {}).items():
             subtasks[name] = subtasks.get(name, 0.0) + scales.subtask_words * value
-        decided[place] = Decision(found, subtasks)
+        decided.append(Decision(found, subtasks))
     return decided
 
 
-def _weigh(knowledge: Knowledge, pieces: Sequence[Evidence]) -> Posterior:
+def _weigh(knowledge: Knowledge, pieces: Sequence[Evidence], scale: float) -> Posterior:
     numbers = posterior.reckoning(knowledge)
     categories = list(knowledge.categories)
+    if scale != 1.0:
+        answers = [piece for piece in pieces if piece.source == "answer"]
+        pieces = [*posterior.scaled((piece for piece in pieces if piece.source != "answer"), scale), *answers]
     return posterior.weigh(pieces, categories, least=numbers.least, least_margin=numbers.least_margin)

@@ -6,6 +6,7 @@ that are sure never do. One thread and fixed kernels: the same text gives the sa
 """
 
 import os
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,18 +29,18 @@ class Neighbour(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Characters `start` to `end` (exclusive) of a text, and what they add to each category's logit."""
+    """Characters `start` to `end` (exclusive) of a text, and what they add to each category's logit, in their order."""
 
     start: int
     end: int
-    adds: dict[str, float]
+    adds: list[float]
 
 
 class Impression(NamedTuple):
     """What the encoder makes of one text.
 
-    `logits` are centred: they sum to zero over the categories. `stretches` split them over the tokens: what all
-    stretches add to a category, plus `constant`, is its logit.
+    `logits` are centred: they sum to zero over the categories. `stretches` split them over the tokens, from left to
+    right: what all stretches add to a category, plus `constant`, is its logit.
     """
 
     logits: dict[str, float]
@@ -50,8 +51,15 @@ class Impression(NamedTuple):
 
     def added(self, categories: Sequence[str], spans: Sequence[tuple[int, int]]) -> dict[str, list[float]]:
         """What the tokens that begin in each span add to each category's logit: a number a span."""
-        inside = [[part.adds for part in self.stretches if start <= part.start < end] for start, end in spans]
-        return {category: [sum(adds[category] for adds in parts) for parts in inside] for category in categories}
+        starts = [part.start for part in self.stretches]
+        places = [(bisect_left(starts, start), bisect_left(starts, end)) for start, end in spans]
+        found = {}
+        for category, column in zip(
+            self.logits, zip(*(part.adds for part in self.stretches), strict=True), strict=False
+        ):
+            if category in categories:
+                found[category] = [sum(column[start:end]) for start, end in places]
+        return {category: found.get(category) or [0.0] * len(spans) for category in categories}
 
     def without(self, spans: Sequence[tuple[int, int]]) -> "Impression":
         """The impression less what the tokens add that begin in one of the spans."""
@@ -59,7 +67,7 @@ class Impression(NamedTuple):
         kept = []
         for part in self.stretches:
             if any(start <= part.start < end for start, end in spans):
-                for category, adds in part.adds.items():
+                for category, adds in zip(left, part.adds, strict=True):
                     left[category] -= adds
             else:
                 kept.append(part)
@@ -97,9 +105,8 @@ class Encoder:
             ids = np.array([encoding.ids], np.int64)[:, places]
             inputs = {"ids": ids, "mask": np.ones(ids.shape, np.int32)}
             outputs = self._session.run(["category", "subtask", "tokens", "similarity"], inputs)
-            found.append(
-                self._impression([encoding.offsets[place] for place in places], *(rows[0] for rows in outputs))
-            )
+            offsets = encoding.offsets  # a new list each time it is asked for
+            found.append(self._impression([offsets[place] for place in places], *(rows[0] for rows in outputs)))
         return found
 
     def _impression(
@@ -117,7 +124,7 @@ class Encoder:
         logits -= logits.mean()
         seen = [place for place, (start, end) in enumerate(offsets) if end > start]
         names, rows = self._categories, parts.tolist()
-        stretches = tuple(Stretch(*offsets[place], dict(zip(names, rows[place], strict=True))) for place in seen)
+        stretches = tuple(Stretch(*offsets[place], rows[place]) for place in seen)
         said = parts[seen].sum(axis=0)
         few = min(NEIGHBOURS, len(similarity))
         nearest = similarity.argpartition(-few)[-few:]

@@ -1,7 +1,10 @@
 """The answer: a framing with its card, alternatives and questions."""
 
+import typing
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cache
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from advisor import questions as questions_module
 from advisor.decision import Decision
@@ -139,16 +142,33 @@ class Framing(NamedTuple):
 
 def plain(value: Any) -> Any:
     """Named tuples as dicts, tuples as lists, all the way down."""
-    if type(value) in _LEAVES:
+    kind: Any = type(value)
+    if kind in _LEAVES:
         return value
     fields = getattr(value, "_fields", None)
     if fields is not None:
+        if _is_flat(kind):
+            return dict(zip(fields, value, strict=True))
         # Most fields are leaves; not to call for them is twice as fast.
         pairs = zip(fields, value, strict=True)
         return {name: field if type(field) in _LEAVES else plain(field) for name, field in pairs}
     if isinstance(value, dict):
         return {name: field if type(field) in _LEAVES else plain(field) for name, field in value.items()}
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _is_flat(kind: type) -> bool:
+    """Whether the fields of a named tuple can only be leaves, by their annotations."""
+    try:
+        hints = typing.get_type_hints(kind)
+    except NameError:  # of a class that only type checkers see
+        return False
+    return all(one in _LEAVES or typing.get_origin(one) is Literal for hint in hints.values() for one in _either(hint))
+
+
+def _either(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
 
 
 def build(

@@ -119,11 +119,7 @@ def weigh(
     """
     weighed = scaled(evidence, 1.0)
     weighed.sort(key=lambda piece: -abs(piece.weight))
-    log_odds = dict.fromkeys(categories, 0.0)
-    for piece in weighed:
-        if piece.subtask is None:
-            log_odds[piece.category] += piece.weight
-    probabilities = softmax(log_odds)
+    probabilities = softmax(added(weighed, categories))
     first, second = sorted(probabilities, key=lambda category: -probabilities[category])[:2]
     why_undecided = ""
     if probabilities[first] < least or not any(piece.weight > 0 and piece.subtask is None for piece in weighed):
@@ -131,6 +127,19 @@ def weigh(
     elif probabilities[first] - probabilities[second] < least_margin:
         why_undecided = f"The description speaks for {first} and for {second} almost equally."
     return Posterior(probabilities, tuple(weighed), None if why_undecided else first, why_undecided)
+
+
+def added(weighed: Iterable[Evidence], categories: Iterable[str]) -> dict[str, float]:
+    """What the pieces, weighed, add to the log-odds of each category; those about a sub-task add nothing.
+
+    >>> added([], ["a", "b"])
+    {'a': 0.0, 'b': 0.0}
+    """
+    log_odds = dict.fromkeys(categories, 0.0)
+    for piece in weighed:
+        if piece.subtask is None:
+            log_odds[piece.category] += piece.weight
+    return log_odds
 
 
 def softmax(log_odds: Mapping[str, float]) -> dict[str, float]:

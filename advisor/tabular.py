@@ -78,6 +78,7 @@ def frame(
     from advisor import profiling
     from advisor.card import with_table
     from advisor.findings import look
+    from advisor.profiling import weighing
 
     text = said.text
     prepared, said = consider(knowledge, said, table, target=target, encoder=encoder, reader=reader)
@@ -93,7 +94,8 @@ def frame(
     found = [*said.others, *from_facts(knowledge, facts)]
     if proof is not None and RULE in about:
         found += _answer_evidence(knowledge.table_questions[RULE], about[RULE], proof.columns)
-    (decision,) = decide(knowledge, [said._replace(others=found)], encoder=encoder)
+    scale = weighing.scale("all") if prepared.setting.glance is not None else 1.0
+    (decision,) = decide(knowledge, [said._replace(others=found)], encoder=encoder, scale=scale)
     decided = decision.posterior.category
     if target is None and decided is not None and decided != max(leaning, key=lambda name: leaning[name]):
         first = seen.target
@@ -130,9 +132,9 @@ def consider(
     glance = prepared.setting.glance
     if glance is None:
         return prepared, said
-    scale = weighing.scale("task")
-    together = softmax({name: math.log(p) + scale * glance.categories[name] for name, p in leaning.items()})
-    pieces = from_glance(knowledge, glance, scale)
+    own, every = weighing.scale("reader"), weighing.scale("all")
+    together = softmax({name: every * (math.log(p) + own * glance.categories[name]) for name, p in leaning.items()})
+    pieces = from_glance(knowledge, glance, own)
     return profiling.leant(prepared, together), said._replace(others=[*said.others, *pieces])
 
 

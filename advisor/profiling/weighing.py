@@ -43,9 +43,11 @@ def forget() -> None:
         each.cache_clear()
 
 
-def scale(judgement: Literal["task"]) -> float:
-    """What the column reader's log-odds of the task are multiplied by before they are added to the rest."""
-    return float(_read()[judgement]["scale"])
+def scale(voice: Literal["reader", "all"]) -> float:
+    """What log-odds of the task are multiplied by where the column reader is asked: its own, before they are added to
+    the rest, and then all of them, since what several voices say of one text is said more than once.
+    """
+    return float(_read()["task"][voice])
 
 
 @lru_cache(maxsize=4)

@@ -27,10 +27,11 @@ def impression() -> Impression:
     spans = clauses(TOKENS)
     stretches = []
     for number, (start, end) in enumerate(spans):
-        adds = {name: 0.3 * ((place + number) % 3) - 0.3 for place, name in enumerate(NAMES)}
+        adds = [0.3 * ((place + number) % 3) - 0.3 for place in range(len(NAMES))]
         stretches.append(Stretch(start, end, adds))
     constant = {name: 0.5 - place / 8 for place, name in enumerate(NAMES)}
-    logits = {name: constant[name] + sum(stretch.adds[name] for stretch in stretches) for name in NAMES}
+    said = [sum(adds) for adds in zip(*(stretch.adds for stretch in stretches), strict=True)]
+    logits = {name: constant[name] + added for name, added in zip(NAMES, said, strict=True)}
     near = (Neighbour("a case " * 60, NAMES[0], "x", 0.9), Neighbour("another", NAMES[1], "y", 0.85))
     return Impression(logits, constant, {}, tuple(stretches), near)
 
@@ -59,7 +60,7 @@ def test_clauses_are_quoted_where_they_stand():
 def test_a_clause_weighs_what_its_words_add():
     (piece,) = [p for p in evidence() if p.rule == CLAUSE and p.category == NAMES[0] and "look alike" in p.quote]
     place = clauses(TOKENS).index((piece.start, piece.end))
-    assert piece.weight == pytest.approx(2 * impression().stretches[place].adds[NAMES[0]])
+    assert piece.weight == pytest.approx(2 * impression().stretches[place].adds[0])
 
 
 def test_every_category_is_told_as_a_whole_and_the_word_fits_the_sign():

@@ -100,8 +100,8 @@ def test_a_text_reads_the_same_alone_and_among_others(files):
 def test_stretches_and_constant_are_the_logits(files):
     _, encoders = files
     for seen in encoders[8].read(TEXTS):
-        for category, logit in seen.logits.items():
-            parts = sum(stretch.adds[category] for stretch in seen.stretches)
+        for place, (category, logit) in enumerate(seen.logits.items()):
+            parts = sum(stretch.adds[place] for stretch in seen.stretches)
             assert parts + seen.constant[category] == pytest.approx(logit, abs=1e-5)
         assert sum(seen.logits.values()) == pytest.approx(0, abs=1e-5)
 
