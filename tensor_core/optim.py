@@ -42,7 +42,9 @@ class Group(dict[str, Any]):
 
 
 class Optimizer:
-    """Parameters in groups with settings, and state tensors for each parameter."""
+    """Parameters in groups with settings, and state tensors for each parameter, called as in `states`."""
+
+    states: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable[Tensor] | Iterable[Mapping[str, Any]], **defaults: Any) -> None:
         """Take parameters, or dicts with "params" and settings of their own."""
@@ -119,7 +121,7 @@ class Optimizer:
         return {"state": {name: Tensor.handle(raw.clone()) for name, raw in self.state.items()}, "groups": groups}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """Take over settings and state, whose shapes must match."""
+        """Take over settings and state, whose names and shapes must match."""
         name, groups = type(self).__name__, len(saved["groups"])
         if groups != len(self.param_groups):
             raise ValueError(f"{name}: the state has {groups} groups, but there are {len(self.param_groups)} here")
@@ -127,6 +129,11 @@ class Optimizer:
         for number, group in enumerate(self.param_groups):
             shapes |= {f"{number}.{i}": tuple(param.shape) for i, param in enumerate(group["params"])}
         for key, value in saved["state"].items():
+            if key.split(".", 1)[0] not in self.states:
+                raise ValueError(
+                    f"{name} keeps no state {key}, but {' and '.join(self.states)}; "
+                    "was it saved by another optimiser, or by an older version?"
+                )
             if tuple(value.shape) != shapes.get(key.split(".", 1)[1]):
                 raise ValueError(
                     f"{name}: state {key} of shape {tuple(value.shape)} fits no parameter here; "
@@ -148,6 +155,8 @@ class SGD(Optimizer):
     >>> x.tolist()
     [0.699999988079071]
     """
+
+    states = ("momentum",)
 
     def __init__(
         self,
@@ -188,6 +197,7 @@ class Adam(Optimizer):
     """
 
     decoupled = False
+    states = ("mean", "square", "steps")
 
     def __init__(
         self,
@@ -274,6 +284,8 @@ class Adagrad(Optimizer):
     >>> x
     tensor([0.9000], requires_grad=True)
     """
+
+    states = ("sum",)
 
     def __init__(
         self,

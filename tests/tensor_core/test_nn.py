@@ -273,6 +273,10 @@ ERRORS = {
         lambda p: tc.optim.SGD([p]).load_state_dict({"state": {"momentum.0.0": tc.ones(3)}, "groups": [{}]}),
         r"state momentum.0.0 of shape \(3,\) fits no parameter",
     ),
+    "older state": (
+        lambda p: tc.optim.Adam([p]).load_state_dict({"state": {"power1.0": tc.ones(1)}, "groups": [{}]}),
+        "Adam keeps no state power1.0, but mean and square and steps",
+    ),
 }
 
 
