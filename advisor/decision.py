@@ -79,10 +79,9 @@ def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True, 
         encoder: whether the encoder may be asked at all.
         scale: what all weights are multiplied by once they are known, but for what the user answered.
     """
-    unsure = [one for one in said if not is_sure(knowledge, one)] if encoder else []
-    asked = iter(with_encoder(knowledge, unsure, scale))
-    wanted = {id(one) for one in unsure}
-    return [next(asked) if id(one) in wanted else by_rules(knowledge, one, scale) for one in said]
+    sure = [not encoder or is_sure(knowledge, one) for one in said]
+    asked = iter(with_encoder(knowledge, [one for one, alone in zip(said, sure, strict=True) if not alone], scale))
+    return [by_rules(knowledge, one, scale) if alone else next(asked) for one, alone in zip(said, sure, strict=True)]
 
 
 def by_rules(knowledge: Knowledge, said: Said, scale: float = 1.0) -> Decision:
@@ -112,9 +111,11 @@ def is_sure(knowledge: Knowledge, said: Said) -> bool:
 
 def with_encoder(knowledge: Knowledge, said: Sequence[Said], scale: float = 1.0) -> list[Decision]:
     """What rules, words and encoder decide together; rules and words alone where there is no encoder."""
+    if not said:
+        return []
     from advisor.encoder import load
 
-    reader = load() if said else None
+    reader = load()
     if reader is None:
         return [by_rules(knowledge, one, scale) for one in said]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special
 
 from advisor.column_reader import ColumnReader
 from advisor.decision import hear
@@ -39,6 +39,8 @@ STIFFNESS = {"target": 2.0, "leak": 0.5}  # of the prior: squared distance of a 
 # target stands in worked tables was decided by those who wrote them.
 HELD, HARD = ("unfit_", "asked", "first", "last", "second_last", "third_last", "depth"), 10.0
 FOLDS = 8
+TASK_STIFFNESS = 100.0  # of all voices together, against log loss: squared logarithm of their scale
+MOST_ALONE = 700  # tables by which names, places and values are weighed without the reader: there are few weights
 BIAS = "(bias)"
 
 
@@ -91,8 +93,9 @@ def examples(worked: Sequence[Item], reader: ColumnReader | None = None) -> tupl
     return choices, leaks
 
 
-def fit_task(worked: Sequence[Item], reader: ColumnReader) -> float:
-    """What the reader's log-odds of the task are multiplied by, beside all that words and facts of the table say."""
+def fit_task(worked: Sequence[Item], reader: ColumnReader) -> dict[str, float]:
+    """What the reader's log-odds of the task are multiplied by, beside all that words and facts of the table say, and
+    what their sum is multiplied by (`weighing.scale`), held near 1: what words weigh was fitted to many more cases."""
     from advisor import tabular
     from advisor.profiling import opening
     from models.sentence_encoder.training import soft_label
@@ -112,11 +115,13 @@ def fit_task(worked: Sequence[Item], reader: ColumnReader) -> float:
         wanted.append(soft_label(item["category"], item["accept"], names))
     before, beside, right = np.array(rest), np.array(said), np.array(wanted)
 
-    def loss(scale: float) -> float:
-        logits = before + scale * beside
-        return float((right * (np.log(np.exp(logits).sum(axis=1, keepdims=True)) - logits)).sum())
+    def loss(scales: Array) -> float:
+        logits = scales[1] * (before + scales[0] * beside)
+        held = TASK_STIFFNESS * np.log(max(scales[1], 1e-6)) ** 2 / 2
+        return float((right * (special.logsumexp(logits, axis=1, keepdims=True) - logits)).sum() + held)
 
-    return float(optimize.minimize_scalar(loss, bounds=(0.0, 3.0), method="bounded").x)
+    own, every = optimize.minimize(loss, np.array([0.5, 1.0]), method="Nelder-Mead").x
+    return {"reader": round(float(own), 3), "all": round(float(every), 3)}
 
 
 def shuffled(item: Item) -> Item:
@@ -200,8 +205,9 @@ def run(tell: Callable[[str], None]) -> None:
     tell(f"{len(known)} worked tables, and {len(unseen)} to weigh the column reader by")
     by_hand = {name: {k: v["prior"] for k, v in numbers[name]["traits"].items()} for name in STIFFNESS}
     by_hand["leak"][BIAS] = -numbers["leak"]["thresholds"]["prior"]
-    alone = fitted(*examples(known), by_hand, tell)
-    keep(numbers, alone, "alone", cut_of(numbers, alone, "alone", known, None, tell))
+    some = known[:: max(1, len(known) // MOST_ALONE)]
+    alone = fitted(*examples(some), by_hand, tell)
+    keep(numbers, alone, "alone", cut_of(numbers, alone, "alone", some, None, tell))
     ready = [columns.worked(item, categories) for item in (*known, *unseen)]
     twin = columns.train(ready[: len(known)], categories, tell=tell)
     with tempfile.TemporaryDirectory() as folder:
@@ -209,7 +215,7 @@ def run(tell: Callable[[str], None]) -> None:
         columns.write(twin, path)
         reader = ColumnReader(str(path))
         together = fitted(*examples(unseen, reader), alone, tell)
-        numbers["task"]["scale"] = round(fit_task(unseen, reader), 3)
+        numbers["task"] = fit_task(unseen, reader)
         keep(numbers, together, "together", cut_of(numbers, together, "together", unseen, reader, tell))
         figures = columns.figures(reader, ready[len(known) :])
     columns.release(twin, ready, figures, tell=tell)
