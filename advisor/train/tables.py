@@ -41,6 +41,7 @@ HELD, HARD = ("unfit_", "asked", "first", "last", "second_last", "third_last", "
 FOLDS = 8
 TASK_STIFFNESS = 100.0  # of all voices together, against log loss: squared logarithm of their scale
 MOST_ALONE = 700  # tables by which names, places and values are weighed without the reader: there are few weights
+USUAL_STEP = 4  # every so many of the tables in reserve, which are many
 BIAS = "(bias)"
 
 
@@ -55,7 +56,18 @@ class Example(NamedTuple):
 def items() -> list[Item]:
     """The development tables; `hand` says whose they are."""
     found = [json.loads(file.read_text(encoding="utf-8")) | {"hand": FIRST} for file in sorted(TABLES.glob("*.json"))]
-    for file in sorted(TABLES.glob("*_development.jsonl")):
+    return found + _lines("development")
+
+
+def usual() -> list[Item]:
+    """Tables of which about as many have a leak as do in life, for the limit from which a column is told to leak: of
+    the development tables nearly half have one, so that there is something to learn."""
+    return _lines("reserve")[::USUAL_STEP]
+
+
+def _lines(kind: str) -> list[Item]:
+    found: list[Item] = []
+    for file in sorted(TABLES.glob(f"*_{kind}.jsonl")):
         hand = file.name.partition("_")[0]
         found += [json.loads(line) | {"hand": hand} for line in file.read_text(encoding="utf-8").splitlines()]
     return found
@@ -207,7 +219,7 @@ def run(tell: Callable[[str], None]) -> None:
     by_hand["leak"][BIAS] = -numbers["leak"]["thresholds"]["prior"]
     some = known[:: max(1, len(known) // MOST_ALONE)]
     alone = fitted(*examples(some), by_hand, tell)
-    keep(numbers, alone, "alone", cut_of(numbers, alone, "alone", some, None, tell))
+    keep(numbers, alone, "alone", cut_of(numbers, alone, "alone", None, tell))
     ready = [columns.worked(item, categories) for item in (*known, *unseen)]
     twin = columns.train(ready[: len(known)], categories, tell=tell)
     with tempfile.TemporaryDirectory() as folder:
@@ -216,7 +228,7 @@ def run(tell: Callable[[str], None]) -> None:
         reader = ColumnReader(str(path))
         together = fitted(*examples(unseen, reader), alone, tell)
         numbers["task"] = fit_task(unseen, reader)
-        keep(numbers, together, "together", cut_of(numbers, together, "together", unseen, reader, tell))
+        keep(numbers, together, "together", cut_of(numbers, together, "together", reader, tell))
         figures = columns.figures(reader, ready[len(known) :])
     columns.release(twin, ready, figures, tell=tell)
     tell(f"wrote {weighing.FILE}")
@@ -236,13 +248,12 @@ def cut_of(
     numbers: dict[str, Any],
     weights: Weights,
     side: str,
-    worked: Sequence[Item],
     reader: ColumnReader | None,
     tell: Callable[[str], None],
 ) -> float:
     """The score from which a column is told to leak, beside the targets that are chosen with the fitted weights."""
     keep(numbers, weights, side, 0.0)
-    return best_cut(*suspicions(worked, reader), tell)
+    return best_cut(*suspicions(usual(), reader), tell)
 
 
 def fitted(
