@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
@@ -231,7 +230,6 @@ def _heard(part: str, said: Mapping[str, float]) -> float:
     return max((weight for word, weight in said.items() if _alike(part, word)), default=0.0)
 
 
-@lru_cache(maxsize=4_096)
 def _alike(part: str, word: str) -> bool:
     word = word if word.isascii() else names.fold(word)
     if part == word:

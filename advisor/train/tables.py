@@ -3,8 +3,8 @@
 The target is a choice among the columns of one table, so its weights come from a conditional logit over them; whether a
 column leaks is asked of each column, so those come from a logistic regression. First all traits are fitted to the
 tables that the reader's twin learns from, held near what was set by hand; then, held near that, together with the
-twin's voice to tables by hands that it has not seen. The release has learned from those, too. Tables that are held out
-are never read here.
+twin's voice to tables by hands that it has not seen. The release has learned from those, too. The limit from which a
+column is told to leak is chosen on other tables, of which fewer have a leak. What is held out is never read here.
 """
 
 import json
@@ -217,7 +217,7 @@ def run(tell: Callable[[str], None]) -> None:
     tell(f"{len(known)} worked tables, and {len(unseen)} to weigh the column reader by")
     by_hand = {name: {k: v["prior"] for k, v in numbers[name]["traits"].items()} for name in STIFFNESS}
     by_hand["leak"][BIAS] = -numbers["leak"]["thresholds"]["prior"]
-    some = known[:: max(1, len(known) // MOST_ALONE)]
+    some = known[:: -(-len(known) // MOST_ALONE)]
     alone = fitted(*examples(some), by_hand, tell)
     keep(numbers, alone, "alone", cut_of(numbers, alone, "alone", None, tell))
     ready = [columns.worked(item, categories) for item in (*known, *unseen)]

@@ -14,7 +14,7 @@ MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?",
 MARKS = ".,"  # decimal marks, the likelier first
 LARGEST_NUMBER = 1e100  # beyond it squares overflow, and nothing that is measured is so large
 NUMBERS_SHARE = 0.9  # a text column is numeric when at least this share of its values are numbers; the same for dates
-SHORT, KEPT = 100, 1_000  # rows of a column whose answers are kept, and how many are, of each function
+SHORT, KEPT = 8_000, 1_000  # bytes of a column whose answers are kept, and how many are, of each function
 LOOKED_AT = 2_000  # values of a column that decide on a date pattern, or on the table's decimal mark
 
 _CURRENCY = r"[$€£¥₹₽₩₺₴฿]|USD|EUR|GBP|CHF|JPY|CNY|INR|kr|zł|R\$"
@@ -58,7 +58,7 @@ def _kept(function: F) -> F:
 
     @wraps(function)
     def found(column: pl.Series, *args: Any, **kwargs: Any) -> Any:
-        if column.dtype != pl.String or column.len() > SHORT:
+        if column.dtype != pl.String or column.estimated_size() > SHORT:
             return function(column, *args, **kwargs)
         answer = of_cells(tuple(column.to_list()), *args, **kwargs)
         return answer.alias(column.name) if isinstance(answer, pl.Series) else answer

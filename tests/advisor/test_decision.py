@@ -102,3 +102,11 @@ def test_courtesies_and_negated_words_speak_for_nothing():
     assert alone.words.logits == polite.words.logits
     negated = hear(load(), "Not how many, but which.", read_text(load(), "Not how many, but which."))
     assert [negated.text[start:end] for start, end in negated.negated] == ["how", "many"]
+
+
+def test_a_scale_moves_all_that_was_read_and_no_answer(reader):
+    answer = rule(NAMES[1], 1.0)._replace(source="answer")
+    said = Said("x", [rule(NAMES[0], 2.0)], [answer])
+    (whole,), (half,) = decide(load(), [said], encoder=False), decide(load(), [said], encoder=False, scale=0.5)
+    weights = [{piece.source: piece.weight for piece in one.posterior.evidence} for one in (whole, half)]
+    assert weights[1] == {"text": weights[0]["text"] / 2, "answer": weights[0]["answer"]}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.kit import tables
+from models.kit import cells, tables
 from models.kit.errors import TableError
 
 ROWS = [("A", "1,5"), ("B", "2,0")]
@@ -158,3 +158,19 @@ def test_json_numbers_of_any_size_and_half_characters(tmp_path: Path) -> None:
     file.write_text('{"a": "\\ud83d\\ude00", "b": 1}\n{"a": "\\ud83d", "b": 2}\n')
     with pytest.raises(TableError, match=r"t\.jsonl:2: half a character"):
         tables.read(file)
+
+
+def test_answers_that_are_kept_are_those_of_the_question() -> None:
+    first, second = pl.Series("a", ["1,500", "2,750"]), pl.Series("b", ["1,500", "2,750"])
+    assert [cells.numbers(first, mark).to_list() for mark in ".,."] == [[1500, 2750], [1.5, 2.75], [1500, 2750]]
+    assert (cells.texts(first).name, cells.texts(second).name) == ("a", "b")
+
+
+def test_large_cells_are_not_kept() -> None:
+    """A service that read them would grow with every table."""
+    asked: list[int] = []
+    counted = cells._kept(lambda column: asked.append(column.len()))
+    for cell in ("small", "x" * 100_000):
+        for _ in range(2):
+            counted(pl.Series([cell, cell]))
+    assert len(asked) == 1 + 2
