@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from taxonomy.packing import Packed
 from taxonomy.tokens import Tokens
-from taxonomy.walking import NEGATION, Found, Open, Part, State, Walk, keep
+from taxonomy.walking import NEGATION, Found, Part, State, Walk, keep
 
 CONDITION = "unless:"  # owners that are looked for only when somebody asks for them
 NEGATORS, CANCELLED_BY, ENDS = NEGATION + "negators", NEGATION + "cancelled_by", NEGATION + "ends"
@@ -21,7 +21,6 @@ COURTESIES = NEGATION + "courtesies"
 NEGATION_REACH = 7  # words behind the negator, at most
 MATCHES_KEPT = 3  # for one owner and sign; a text that repeats itself says no more than one that does not
 MOST_STATES = 50_000  # remembered; beyond it the memory starts afresh
-_ANYWHERE, _AT_START = (-1,), (-2,)  # nodes of the states before any word, and before the first of a sentence
 MOST_WORDS, LONGEST_WORD = 50_000, 30  # whose kinds are remembered; characters of one
 NUMBER = "#"  # stands in a phrase for a number in digits
 BUCKETS = 4093  # in which the forms of words are filed; a prime, so that every letter counts
@@ -62,9 +61,9 @@ class Matcher:
     >>> from taxonomy.tokens import tokenize
     >>> matcher = Matcher(compile_phrases({"asks-how-many": ["how many <unit>"]}))
     >>> text = "Tell me how many bikes will go."
-    >>> tokens = tokenize(text)
-    >>> (match,) = matcher.find(matcher.walk(tokens)).matches
-    >>> match.owner, match.first, match.last, matcher.captures(text, tokens, match)
+    >>> walk = matcher.walk(tokenize(text))
+    >>> (match,) = matcher.find(walk).matches
+    >>> match.owner, match.first, match.last, matcher.captures(text, walk, match)
     ('asks-how-many', 2, 4, {'unit': 'bikes'})
     """
 
@@ -86,7 +85,7 @@ class Matcher:
         self._forms: dict[int, dict[bytes, int]] = {}
         self._choices: dict[int, frozenset[int]] = {}
         self._nodes: dict[int, dict[int, int]] = {}
-        self._owned: dict[int, tuple[list[str], list[str]]] = {}
+        self._owned: dict[int, tuple[list[str], frozenset[str]]] = {}
         self._begins: dict[int, int] = {}  # gap of a phrase that begins with a segment with captures -> that segment
         self._number = self._kind(NUMBER)
         self._forget()
@@ -94,7 +93,11 @@ class Matcher:
     def _forget(self) -> None:
         self._states: dict[tuple[int, ...], State] = {}
         self._catches: dict[tuple[int, tuple[int, ...]], tuple[tuple[str, int], ...]] = {}
-        self._roots = State(_ANYWHERE), State(_AT_START)
+        # Before any word, and before the first of a sentence; what both have in common stands in neither (`_move`).
+        self._roots = (
+            State((), self._move, {}),
+            State((), self._move, {c: [node] for c, node in self._at_start.items()}),
+        )
 
     def walk(self, tokens: Tokens) -> Walk:
         """The one pass over a text that everything else reads from.
@@ -104,69 +107,61 @@ class Matcher:
         """
         if len(self._states) + len(self._catches) > MOST_STATES:
             self._forget()
-        complete = dict[str, list[Found]]()
-        conditions: list[tuple[int, list[str]]] = []
-        kinds, sentences = self._kinds_of(tokens.words), tokens.sentences
+        walk = Walk(tokens, self._kinds_of(tokens.words))
+        complete, conditions, opened, firsts = walk.complete, walk.conditions, walk.opened, walk.firsts
+        kinds, sentences = walk.kinds, tokens.sentences
         anywhere, at_start = self._roots
-        starts = list(map(anywhere.moves.get, kinds))
-        open_ = Open(len(kinds))
-        at, firsts, gaps = open_.at, open_.firsts, open_.gaps
-        begun: tuple[State | None, ...]
-        end = 0  # of the sentence
-        for first, state in enumerate(starts):
+        end = gaps = 0  # of the sentence; that are open in it
+        for first, kind in enumerate(kinds):
             if first == end:
                 end = bisect_right(sentences, sentences[first], first)
-                open_.start(first)
-                gaps = open_.gaps
-                begun = (state or self._step(anywhere, kinds[first]), self._step(at_start, kinds[first]))
+                gaps = 0
+                walk.begin(first)
+                state = at_start[kind]
             else:
-                begun = (state or self._step(anywhere, kinds[first]),)
-            for state in begun:
-                last = first
-                while state is not None:
+                state = anywhere[kind]
+            last = first
+            while state is not None:
+                if state.tells:
                     if state.opens:
-                        gaps |= state.opens
-                        at[last] = at[last] | state.opens if at[last] else state.opens
-                        firsts[last].append((first, state.opens))
-                    if state.tells:
-                        for owner, segment in state.completes:
-                            parts = () if segment is None else ((segment, first, last),)
-                            keep(complete, owner, (first, last, parts))
-                        if state.conditions:
-                            conditions.append((first, state.conditions))
-                        if not gaps.isdisjoint(state.closes):
-                            for match, owners, asked in self._joined(open_, state, first, last):
-                                for owner in owners:
-                                    keep(complete, owner, match)
-                                if asked:
-                                    conditions.append((match[0], asked))
-                    last += 1
-                    if last == end:
-                        break
-                    before = state
-                    try:
-                        state = before.moves[kinds[last]]
-                    except KeyError:
-                        state = self._move(before, kinds[last])
-        return Walk(tokens, complete, conditions)
+                        gaps |= state.opening
+                        opened[last] = opened[last] | state.opens if opened[last] else state.opens
+                        firsts[last] = first, state.opens, firsts[last]
+                    for owner, segment in state.completes:
+                        keep(complete, owner, (first, last, () if segment is None else ((segment, first, last),)))
+                    if state.conditions:
+                        conditions.append((first, state.conditions))
+                    if waiting := gaps & state.closing:
+                        gaps |= self._join(walk, state, waiting, first, last)
+                last += 1
+                if last == end:
+                    break
+                state = state[kinds[last]]
+        return walk
 
-    def _joined(self, open_: Open, state: State, first: int, last: int) -> list[tuple[Found, list[str], list[str]]]:
-        """The matches that wait at gaps, joined to the segments that end in `state`; with owners and conditions."""
-        joined = []
-        for gap in sorted(open_.gaps & state.closes):
+    def _join(self, walk: Walk, state: State, waiting: int, first: int, last: int) -> int:
+        """Join what waits at gaps to the segments that end in `state`, and return the gaps that this opens."""
+        opening = 0
+        while waiting:
+            gap = (waiting & -waiting).bit_length() - 1  # the lowest
+            waiting ^= 1 << gap
             for segment, width, after in state.joins[gap]:
-                head = open_.latest(gap, first, width)
+                head = walk.latest(gap, first, width)
                 if head is None:
                     continue
                 begin, before, parts = head
                 if gap in self._begins:
                     parts = ((self._begins[gap], begin, before),)
-                match = begin, last, (*parts, (segment, first, last)) if segment in self._named else parts
-                joined.append((match, *self._owners_of(after)))
+                match = begin, last, parts if segment is None else (*parts, (segment, first, last))
+                owners, conditions = self._owners_of(after)
+                for owner in owners:
+                    keep(walk.complete, owner, match)
+                if conditions:
+                    walk.conditions.append((begin, conditions))
                 if after <= self._gaps:
-                    open_.gaps.add(after)
-                    open_.heads.setdefault(after, []).append(match)
-        return joined
+                    walk.wait(after, match)
+                    opening |= 1 << after
+        return opening
 
     def find(self, walk: Walk) -> Finds:
         """Every phrase of a text, in the order of its words; at most three matches for an owner and sign.
@@ -188,14 +183,13 @@ class Matcher:
         courtesies = walk.complete.get(COURTESIES, ())
         return Finds(found, negated, {word for first, last, _ in courtesies for word in range(first, last + 1)})
 
-    def captures(self, text: str, tokens: Tokens, match: Match) -> dict[str, str]:
+    def captures(self, text: str, walk: Walk, match: Match) -> dict[str, str]:
         """What the `<name>`s of a match caught."""
         caught = {}
         for segment, first, last in match.parts:
-            kinds = tuple(map(self._kind, tokens.words[first : last + 1]))
-            for name, place in self._caught(segment, kinds):
+            for name, place in self._caught(segment, tuple(walk.kinds[first : last + 1])):
                 word = first + place
-                caught[name] = text[tokens.starts[word] : tokens.ends[word]]
+                caught[name] = text[walk.tokens.starts[word] : walk.tokens.ends[word]]
         return caught
 
     def _kinds_of(self, words: Sequence[str]) -> list[int]:
@@ -231,53 +225,47 @@ class Matcher:
             self._nodes[node] = dict(zip(numbers, numbers, strict=True))
         return self._nodes[node]
 
-    def _step(self, state: State, kind: int) -> State | None:
-        """The state after a word; None when no segment goes on."""
-        return state.moves[kind] if kind in state.moves else self._move(state, kind)
-
     def _move(self, state: State, kind: int) -> State | None:
-        """Work out the state after a word, and remember it."""
+        """Work out the state after a word; None when no segment goes on."""
+        if state.following is None:
+            state.following = self._choices_behind(state.nodes)
         meanings, nodes = self._meanings(kind), set[int]()
-        if state.nodes == _ANYWHERE:
+        for choice in meanings & state.following.keys():
+            nodes.update(state.following[choice])
+        if not state.nodes:  # any segment may begin
             nodes.update(choice for choice in meanings if choice < self._anywhere)  # the node has the same number
-        else:
-            if state.following is None:
-                state.following = self._choices_behind(state)
-            for choice in meanings & state.following.keys():
-                nodes.update(state.following[choice])
-        after = None
-        if nodes:
-            place = tuple(sorted(nodes))
-            after = self._states.get(place) or self._states.setdefault(place, self._new_state(place))
-        state.moves[kind] = after
-        return after
+        if not nodes:
+            return None
+        place = tuple(sorted(nodes))
+        if place not in self._states:
+            self._states[place] = self._new_state(place)
+        return self._states[place]
 
-    def _choices_behind(self, state: State) -> dict[int, list[int]]:
-        """The nodes behind a state, by choice."""
-        if state.nodes == _AT_START:
-            return {choice: [node] for choice, node in self._at_start.items()}
+    def _choices_behind(self, nodes: tuple[int, ...]) -> dict[int, list[int]]:
+        """The nodes behind some nodes, by choice."""
         behind: dict[int, list[int]] = {}
-        for node in state.nodes:
+        for node in nodes:
             for choice, after in self._following(node).items():
                 behind.setdefault(choice, []).append(after)
         return behind
 
     def _new_state(self, nodes: tuple[int, ...]) -> State:
-        state = State(nodes)
-        opens = []
+        state = State(nodes, self._move)
         for segment, before, width, after in sorted({end for node in nodes for end in self._ends_of(node)}):
+            catching = segment if segment in self._named else None
             if before:
-                state.joins.setdefault(before, []).append((segment, width, after))
+                state.joins.setdefault(before, []).append((catching, width, after))
+                state.closing |= 1 << before
                 continue
             owners, conditions = self._owners_of(after)
-            state.completes += [(owner, segment if segment in self._named else None) for owner in owners]
-            state.conditions += conditions
+            state.completes += [(owner, catching) for owner in owners]
+            state.conditions |= conditions
             if after <= self._gaps:
-                opens.append(after)
-                if segment in self._named:
+                state.opens |= {after}
+                state.opening |= 1 << after
+                if catching is not None:
                     self._begins[after] = segment
-        state.opens, state.closes = frozenset(opens), frozenset(state.joins)
-        state.tells = bool(state.completes or state.conditions or state.joins)
+        state.tells = bool(state.opens or state.completes or state.conditions or state.joins)
         return state
 
     def _ends_of(self, node: int) -> Iterator[tuple[int, int, int, int]]:
@@ -285,12 +273,12 @@ class Matcher:
         numbers = iter(self._ends[node])
         return zip(numbers, numbers, numbers, numbers, strict=True)
 
-    def _owners_of(self, after: int) -> tuple[list[str], list[str]]:
+    def _owners_of(self, after: int) -> tuple[list[str], frozenset[str]]:
         """Whose phrases end at `after`: owners, and conditions among them."""
         if after not in self._owned:
             owners = [self._owners[number] for number in self._accept[after]]
-            conditions = [owner for owner in owners if owner.startswith(CONDITION)]
-            self._owned[after] = [owner for owner in owners if not owner.startswith(CONDITION)], conditions
+            conditions = frozenset(owner for owner in owners if owner.startswith(CONDITION))
+            self._owned[after] = [owner for owner in owners if owner not in conditions], conditions
         return self._owned[after]
 
     def _caught(self, segment: int, kinds: tuple[int, ...]) -> tuple[tuple[str, int], ...]:

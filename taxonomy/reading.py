@@ -55,7 +55,7 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
             counts = rule.scope == "any" or negated == (rule.scope == "negated")
             if counts and not walk.holds(UNLESS + name, first):
                 start, end = tokens.starts[first], tokens.ends[last]
-                fired[name] = Fired(rule, text[start:end], start, end, matcher.captures(text, tokens, match))
+                fired[name] = Fired(rule, text[start:end], start, end, matcher.captures(text, walk, match))
         elif owner.startswith(PITFALL):
             pitfalls.setdefault(owner.removeprefix(PITFALL), text[tokens.starts[first] : tokens.ends[last]])
         elif not negated and not walk.holds(UNLESS + owner, first):

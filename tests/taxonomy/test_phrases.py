@@ -100,8 +100,8 @@ def test_a_condition_holds_in_its_own_sentence_alone():
 def test_captures_hand_back_the_users_word():
     matcher = Matcher(compile_phrases({"x": ["how many <unit>", "in <unit@time> * by <who>"]}, LEXICON))
     text = "How many BIKES go in minutes or so by Anna?"
-    tokens = tokenize(text)
-    captures = [matcher.captures(text, tokens, match) for match in matcher.find(matcher.walk(tokens)).matches]
+    walk = matcher.walk(tokenize(text))
+    captures = [matcher.captures(text, walk, match) for match in matcher.find(walk).matches]
     assert captures == [{"unit": "BIKES"}, {"unit": "minutes", "who": "Anna"}]
 
 
