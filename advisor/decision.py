@@ -102,8 +102,9 @@ def is_sure(knowledge: Knowledge, said: Said) -> bool:
     Only the sums are made here, no evidence: most of what `by_rules` does would be done in vain where they are not.
     """
     numbers = posterior.reckoning(knowledge)
-    pieces = [*posterior.scaled(said.evidence, numbers.alone.rules), *posterior.scaled(said.others, 1.0)]
-    log_odds = posterior.added(pieces, knowledge.categories)
+    log_odds = dict.fromkeys(knowledge.categories, 0.0)
+    posterior.add(log_odds, said.evidence, numbers.alone.rules)
+    posterior.add(log_odds, said.others)
     for category, value in said.words.logits.items():
         log_odds[category] += numbers.alone.words * value
     return max(posterior.softmax(log_odds).values()) >= numbers.sure

@@ -5,6 +5,7 @@ it is what the category would lose were the clause's words left out. The stronge
 are told one by one; the rest of each sum is one piece of its own, so that the evidence still adds up.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -50,21 +51,25 @@ def from_leanings(
         leanings: (scale, what a source says).
         reference: what the evidence rests on.
     """
-    names = {name: None for _, leaning in leanings for name in leaning.logits}
-    log_odds = {name: sum(scale * leaning.logits.get(name, 0.0) for scale, leaning in leanings) for name in names}
+    log_odds: dict[str, float] = {}
+    for scale, leaning in leanings:
+        for name, value in leaning.logits.items():
+            log_odds[name] = log_odds.get(name, 0.0) + scale * value
     likeliest = sorted(log_odds, key=lambda name: -log_odds[name])[:CATEGORIES_SPLIT]
     spans = clauses(tokens) if log_odds else []
-    split = likeliest if len(spans) > 1 else []
-    parts = [(scale, leaning.added(split, spans)) for scale, leaning in leanings if split]
+    adds = {name: [0.0] * len(spans) for name in likeliest} if len(spans) > 1 else {}
+    for scale, leaning in leanings if adds else ():
+        for name, column in leaning.added(likeliest, spans).items():
+            adds[name] = [already + scale * value for already, value in zip(adds[name], column, strict=True)]
     found: list[Evidence] = []
     for category, left in log_odds.items():
         title = knowledge.categories[category].title
-        if category in split:
-            adds = [sum(scale * part[category][place] for scale, part in parts) for place in range(len(spans))]
-            for place in sorted(range(len(spans)), key=lambda place: -abs(adds[place]))[:CLAUSES_TOLD]:
-                if abs(adds[place]) >= LEAST_TOLD:
-                    found.append(_clause(category, title, text, spans[place], adds[place], reference))
-                    left -= adds[place]
+        if category in adds:
+            told = sorted(zip(adds[category], spans, strict=True), key=lambda told: -abs(told[0]))[:CLAUSES_TOLD]
+            for added, span in told:
+                if abs(added) >= LEAST_TOLD:
+                    found.append(_clause(category, title, text, span, added, reference))
+                    left -= added
         verb = "reads like" if left > 0 else "does not read like"
         because = f"Taken as a whole, the description {verb} {title}."
         found.append(Evidence("text", category, None, _word(left), left, "", None, None, WHOLE, because, reference))
@@ -132,14 +137,13 @@ def clauses(tokens: Tokens) -> list[tuple[int, int]]:
     >>> [text[start:end] for start, end in clauses(tokenize(text))]
     ['We have photos, no labels', 'Which ones look alike']
     """
-    spans: list[list[int]] = []  # start, end, words, sentence, by clause
-    at = None
-    for start, end, clause, sentence in zip(tokens.starts, tokens.ends, tokens.clauses, tokens.sentences, strict=True):
-        if clause == at:
-            spans[-1][1:3] = end, spans[-1][2] + 1
-        else:
-            spans.append([start, end, 1, sentence])
-        at = clause
+    starts, ends, numbers = tokens.starts, tokens.ends, tokens.clauses
+    spans: list[tuple[int, int, int, int]] = []  # start, end, words, sentence, by clause
+    first = 0
+    while first < len(numbers):
+        behind = bisect_right(numbers, numbers[first], first)
+        spans.append((starts[first], ends[behind - 1], behind - first, tokens.sentences[first]))
+        first = behind
     found: list[list[int]] = []
     for start, end, words, sentence in spans:
         short = words < SHORTEST_CLAUSE

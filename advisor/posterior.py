@@ -119,7 +119,9 @@ def weigh(
     """
     weighed = scaled(evidence, 1.0)
     weighed.sort(key=lambda piece: -abs(piece.weight))
-    probabilities = softmax(added(weighed, categories))
+    log_odds = dict.fromkeys(categories, 0.0)
+    add(log_odds, weighed)
+    probabilities = softmax(log_odds)
     first, second = sorted(probabilities, key=lambda category: -probabilities[category])[:2]
     why_undecided = ""
     if probabilities[first] < least or not any(piece.weight > 0 and piece.subtask is None for piece in weighed):
@@ -129,17 +131,17 @@ def weigh(
     return Posterior(probabilities, tuple(weighed), None if why_undecided else first, why_undecided)
 
 
-def added(weighed: Iterable[Evidence], categories: Iterable[str]) -> dict[str, float]:
-    """What the pieces, weighed, add to the log-odds of each category; those about a sub-task add nothing.
+def add(log_odds: dict[str, float], evidence: Iterable[Evidence], scale: float = 1.0) -> None:
+    """Add to the log-odds of each category `scale` times what the pieces say; those about a sub-task say nothing.
 
-    >>> added([], ["a", "b"])
-    {'a': 0.0, 'b': 0.0}
+    >>> log_odds = {"a": 0.0, "b": 0.0}
+    >>> add(log_odds, [Evidence("text", "a", None, "strong", 0.5, "", None, None, "rule", "", "")], 3.0)
+    >>> log_odds
+    {'a': 1.5, 'b': 0.0}
     """
-    log_odds = dict.fromkeys(categories, 0.0)
-    for piece in weighed:
+    for piece in evidence:
         if piece.subtask is None:
-            log_odds[piece.category] += piece.weight
-    return log_odds
+            log_odds[piece.category] += scale * (piece.weight or WORDS[piece.source][piece.strength])
 
 
 def softmax(log_odds: Mapping[str, float]) -> dict[str, float]:
@@ -166,9 +168,10 @@ def choose_subtask(
     'tabular'
     """
     scores = {default: DEFAULT_SUBTASK}
+    own = f"{category}/"
     for name, value in (log_odds or {}).items():
-        owner, _, subtask = name.partition("/")
-        if owner == category:
+        if name.startswith(own):
+            subtask = name.removeprefix(own)
             scores[subtask] = scores.get(subtask, 0.0) + value
     for piece in evidence:
         if piece.category == category and piece.subtask is not None:

@@ -7,8 +7,10 @@ nobody thought of. `python -m advisor.train` fits the numbers and writes wording
 """
 
 import os
+import sys
+from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,6 +18,9 @@ from taxonomy.tokens import Tokens
 
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wording.json")
 NUMBER = "0"  # stands for every word that begins with a digit
+CATEGORIES = ""  # the group of outcomes that are categories; sub-tasks are of the group of their category
+LANE = array("I").itemsize  # bytes that a sum of weights of one outcome may take
+LIFT = 128  # added to each weight in a lane, so that none is negative
 SILENCE = 6  # words that say nothing, which every text is taken to hold beside its own: few words are no certainty
 
 
@@ -52,21 +57,49 @@ class Words(NamedTuple):
         if self.wording is None:
             return {category: [0.0] * len(spans) for category in categories}
         rows, places = list(self.first), list(self.first.values())  # places rise, as words are met in their order
-        inside = [rows[bisect_left(places, start) : bisect_left(places, end)] for start, end in spans]
-        columns, share = self.wording.columns, self.wording.share(len(rows))
+        weights, share = self.wording.weights[CATEGORIES], self.wording.share(len(rows))
+        said = [
+            weights.added(rows[bisect_left(places, start) : bisect_left(places, end)], share) for start, end in spans
+        ]
         return {
-            category: [sum(map(columns[category].__getitem__, known)) * share for known in inside]
-            for category in categories
+            name: list(column)
+            for name, column in zip(weights.outcomes, zip(*said, strict=True), strict=False)
+            if name in categories
         }
 
     def subtasks(self, category: str) -> dict[str, float]:
         """Log-odds of the category's sub-tasks among themselves, by "category/subtask"."""
         if self.wording is None:
             return {}
-        return self.wording.log_odds(self.wording.subtasks.get(category, ()), self.first)
+        return self.wording.log_odds(category, self.first)
 
 
 SILENT = Words(None, {}, {})  # of a text of which nothing is known
+
+
+class Weights(dict[int, int]):
+    """The weights of some outcomes: those of each word stand side by side in one number, so that one sum adds them all.
+
+    >>> weights = Weights({"a": [1, -2], "b": [3, 4]})
+    >>> weights.outcomes, weights.added([0, 1], 0.5)
+    (['a', 'b'], [-0.5, 3.5])
+    """
+
+    def __init__(self, columns: Mapping[str, Sequence[int]]) -> None:
+        """Take the weights of each outcome, one a word; a number is made when its word is first met."""
+        self.outcomes = list(columns)
+        self._columns = list(columns.values())
+
+    def __missing__(self, row: int) -> int:
+        lanes = array("I", [column[row] + LIFT for column in self._columns])
+        number = self[row] = int.from_bytes(lanes.tobytes(), sys.byteorder)
+        return number
+
+    def added(self, rows: Collection[int], share: float) -> list[float]:
+        """What the words in `rows` add to each outcome when one unit of a weight is worth `share`."""
+        total = sum(map(self.__getitem__, rows)).to_bytes(len(self._columns) * LANE, sys.byteorder)
+        lift = LIFT * len(rows)
+        return [(lane - lift) * share for lane in memoryview(total).cast("I")]
 
 
 class Wording:
@@ -80,12 +113,12 @@ class Wording:
         self._rows = {word: row for row, word in enumerate(facts["words"].split(" "))}
         count = len(self._rows)
         numbers = memoryview(base64.b64decode(facts["weights"])).cast("b")
-        self.columns = {name: numbers[place * count : (place + 1) * count] for place, name in enumerate(names)}
+        groups: dict[str, dict[str, memoryview[int]]] = {CATEGORIES: {}}  # and category -> its sub-tasks
+        for place, name in enumerate(names):
+            group = name.partition("/")[0] if "/" in name else CATEGORIES
+            groups.setdefault(group, {})[name] = numbers[place * count : (place + 1) * count]
+        self.weights = {group: Weights(columns) for group, columns in groups.items()}
         self._scale: float = facts["scale"]
-        self.categories = [name for name in names if "/" not in name]
-        self.subtasks = {
-            category: [name for name in names if name.startswith(f"{category}/")] for category in self.categories
-        }
 
     def read(self, tokens: Tokens, negated: Sequence[bool]) -> Words:
         """What the words of a text say; one that is negated, as `negated` tells of each, says nothing."""
@@ -95,12 +128,16 @@ class Wording:
             row = None if off else rows.get(NUMBER if word[0].isdigit() else word)
             if row is not None and row not in first:
                 first[row] = start
-        return Words(self, first, self.log_odds(self.categories, first))
+        return Words(self, first, self.log_odds(CATEGORIES, first))
 
-    def log_odds(self, outcomes: Sequence[str], rows: dict[int, int]) -> dict[str, float]:
-        """What the words in `rows` say of each outcome."""
-        share = self.share(len(rows))
-        return {name: sum(map(self.columns[name].__getitem__, rows)) * share for name in outcomes}
+    def log_odds(self, group: str, rows: Collection[int]) -> dict[str, float]:
+        """What the known words of a text say of the categories, or of the sub-tasks of one."""
+        weights = self.weights.get(group)
+        return (
+            {}
+            if weights is None
+            else dict(zip(weights.outcomes, weights.added(rows, self.share(len(rows))), strict=True))
+        )
 
     def share(self, count: int) -> float:
         """What one unit of a weight is worth in a text of `count` known words."""
