@@ -233,6 +233,16 @@ TEMPLATE: Task[Any, Any, Any, Any, Any] = Task(
     onnx=convolution.onnx,
     features=convolution.features,
     plots=draw,
-    smoke={"epochs": 6, "width": 8, "side": 20, "learning_rate": 0.005, "batch_pictures": 12},
+    smoke={
+        "epochs": 6,
+        "width": 8,
+        "side": 20,
+        "learning_rate": 0.005,
+        "batch_pictures": 12,
+        "dropout": 0.1,
+        "turn": 8.0,
+        "zoom": 0.1,
+        "weight_decay": 0.01,  # bent far, few steps learn nothing
+    },
     smoke_examples=1000,
 )
