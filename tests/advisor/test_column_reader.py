@@ -8,8 +8,7 @@ import advisor
 from advisor import column_reader, tabular
 from advisor.column_reader import Glance, Shown, written_out
 from advisor.decision import hear
-from advisor.posterior import softmax
-from advisor.profiling import opening, targets, weighing
+from advisor.profiling import opening, targets
 from taxonomy.knowledge import load
 from taxonomy.reading import read_text
 
@@ -101,8 +100,7 @@ def test_a_name_is_no_moment_however_sure_the_reader_is():
 
 
 def test_a_column_that_the_reader_takes_for_later_is_asked_about():
-    others = {f"known-in-time:{name}": tabular.LATER for name in ("bye_reason", "refund")}  # two are asked about
-    framing = framed(Voice({"fl_7": 0.9}, leak=["visits"]), about=others)
+    framing = framed(Voice({"fl_7": 0.9}, leak=["visits"]))
     finding = next(each for each in framing.profile.findings if each.columns == ("visits",))
     assert finding.id == "target_leakage"
     assert "read together" in finding.because
@@ -123,9 +121,7 @@ def test_the_task_adds_up_with_the_reader():
     prepared, said = considered(voice)
     pieces = [piece for piece in said.others if piece.rule == "reads-with-table"]
     assert {piece.category for piece in pieces} == set(load().categories)
-    every = weighing.scale("all")  # this voice says nothing of the task; that two were asked still counts
-    expected = softmax({name: every * math.log(p) for name, p in alone.setting.leaning.items()})
-    assert prepared.setting.leaning == pytest.approx(expected)
+    assert prepared.setting.leaning == pytest.approx(alone.setting.leaning)  # this voice says nothing of the task
 
 
 def test_without_the_encoder_the_reader_is_not_asked(monkeypatch):
