@@ -30,7 +30,9 @@ _FORMAT = 1  # of the folders on disk
 _MOST_KEPT = 128  # artefacts; the least recently used ones go first
 _LIBRARY, _NOTE = "step.so", "note.json"
 _HANDED_BACK = "step.json"  # where torch looks for the ops that TorchInductor has no code for
-_OPTIONS: dict[str, Any] = {}
+# On a CPU a chain of small ops is one loop, however long: broken up, each piece hands its results on through an array
+# of its own, and asking for those took most of the time. On a GPU so long a kernel would run out of registers.
+_OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"max_fusion_size": 4_096}}
 
 
 def cache_folder() -> Path:
@@ -131,7 +133,7 @@ def compile(traced: Traced, key: str) -> Runner:
     _check_owner(base)
     making = Path(tempfile.mkdtemp(prefix=".making-", dir=base))
     try:
-        options = {**_OPTIONS, "aot_inductor.output_path": str(making / _LIBRARY)}
+        options = {**_OPTIONS.get(traced.device.type, {}), "aot_inductor.output_path": str(making / _LIBRARY)}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch._inductor.aot_compile(traced.module, traced.inputs, options=options)
