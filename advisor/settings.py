@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from advisor import profiling as profiles
 from advisor.framing import Framing
 from advisor.profiling.schema import NUMBERS
+from advisor.profiling.traits import BECAUSE
 from advisor.tabular import NOT_IN_TIME
 from models.kit import config
 from models.kit.errors import Refused, listed
@@ -120,11 +121,15 @@ def _target(seen: Profile, taken: set[str]) -> str | None:
 
 
 def _targets(seen: Profile, taken: set[str]) -> list[str] | None:
-    """Return the columns of the answer; one of yes and no together with its neighbours of yes and no."""
+    """Return the columns of the answer; one of yes and no together with its neighbours of yes and no, a number together
+    with the other numbers that are asked for.
+    """
     if len(seen.target_columns) != 1:
         return list(seen.target_columns) or None
     order = [each.name for each in seen.columns]
     binary = [each.kind == "binary" and each.name not in taken for each in seen.columns]
+    if seen.column(seen.target_columns[0]).kind in NUMBERS:
+        return _numbers_asked(seen, taken)
     first = last = order.index(seen.target_columns[0])
     if not binary[first]:
         return list(seen.target_columns)
@@ -133,6 +138,20 @@ def _targets(seen: Profile, taken: set[str]) -> list[str] | None:
     while last + 1 < len(order) and binary[last + 1]:
         last += 1
     return order[first : last + 1]
+
+
+def _numbers_asked(seen: Profile, taken: set[str]) -> list[str]:
+    """Return the target together with what is asked for alike, or else with the other numbers that the description
+    names, in the order of the table.
+    """
+    (target,) = seen.target_columns
+    together = next((each.columns for each in seen.targets if target in each.columns and len(each.columns) > 1), None)
+    if together is not None:
+        return [name for name in together if name not in taken]
+    least = LEAST_AS_LIKELY * max(each.probability for each in seen.targets)
+    alone = [each for each in seen.targets if len(each.columns) == 1 and each.kind in NUMBERS]
+    named = {each.columns[0] for each in alone if each.probability >= least and ASKED & set(each.reasons)}
+    return [each.name for each in seen.columns if each.name == target or each.name in named - taken]
 
 
 def _role(name: str) -> Callable[[Profile, set[str]], str | None]:
@@ -230,6 +249,8 @@ def _texts(seen: Profile, taken: set[str]) -> list[str] | None:
     return [each.name for each in seen.columns if each.name not in others and each.kind in kinds] or None
 
 
+ASKED = frozenset(BECAUSE[name] for name in ("asked", "named", "verbatim", "same_thing"))  # reasons for a target
+LEAST_AS_LIKELY = 0.01  # as the likeliest target, to be one of several
 SERIES_KINDS = frozenset({"binary", "categorical", "code", "id"})
 MOMENTS = ("t", "at", "time", "step", "frame", "tick", "moment", "sample", "index", "second", "minute", "hour")  # names
 FEWEST_CANDIDATES = 2  # rows of one list, on average

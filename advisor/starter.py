@@ -213,7 +213,7 @@ def _readme(framing: Framing, template: Template, seen: profiles.Profile | None)
 
 It began as the template `{template.id}`. All settings stand in `config.yaml`, the problem and its card in
 `problem.json`.
-{_about_the_table(seen) if seen else ""}
+{_about_the_table(seen, template) if seen else ""}
 To run it, in this folder:
 
     python -m pip install -r requirements.txt
@@ -243,13 +243,18 @@ def _expected(template: Template) -> str:
     return f"The peer is {template.peer}, the first metric {template.metric}.{numbers}\n"
 
 
-def _about_the_table(seen: profiles.Profile) -> str:
+def _about_the_table(seen: profiles.Profile, template: Template) -> str:
     """What to check in config.yaml before the first training is believed, as a Markdown list."""
     others = [name for name in seen.target_candidates if name != seen.target]
     again = [column.name for column in seen.columns if column.name in seen.ids and column.distinct < seen.rows]
     lines = [
         f"The target is the column {_shown(seen.target_columns)}. If that is wrong, set `target` ({_shown(others)})."
     ]
+    if "targets" in config.optional(template.folder / "config.yaml"):
+        lines = [
+            "`targets` names the columns to predict. Add what is missing there: an answer that is forgotten is taken "
+            f"for an input, and the scores look too good ({_shown(seen.target_candidates)} are the likeliest)."
+        ]
     if seen.leaking:
         lines.append(
             f"{_shown(seen.leaking)}: by name or values, known only when the answer is. List in `leave_out` what is "

@@ -7,8 +7,9 @@ How to write a template. Copy the nearest one (`models/regression/linear` for ta
 programs (train.py, evaluate.py, predict.py, serve.py, doctor.py) and tests/test_starter.py stay as they are: a test
 holds them byte-identical. Its own are:
 
-* model.py: `Settings` (a frozen dataclass on `config.Learning`, `config.Labelled` or `config.Settings`), functions, and
-  `TEMPLATE = task.Task(…)`, whose docstring says what each function is given and returns. Every function gets a `Case`:
+* model.py: `Settings` (a frozen dataclass on `config.Learning`, `config.Labelled`, `config.Numeric` or
+  `config.Settings`), functions, and `TEMPLATE = task.Task(…)`, whose docstring says what each function is
+  given and returns. Every function gets a `Case`:
   settings, data (`Data`: examples of any kind, their numbers, hash, decisions), split (places of examples), and what
   `prepare` learned from the training examples. Use `splits` and `metrics` (`means`, `ratios`, `weighted`, `resampled`
   for the unit that is independent) before writing new ones; loops of your own stand in `training.watched`, ask

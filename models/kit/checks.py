@@ -116,6 +116,7 @@ def test_new_examples_need_no_answer(case: Case[Any, Any, Any], task: AnyTask) -
     """What a user hands in holds neither the target nor what the settings leave out of the inputs."""
     asked = set(task.questions(case).columns)
     assert getattr(case.settings, "target", None) not in asked
+    assert not asked & set(getattr(case.settings, "targets", ()))
 
 
 def test_same_seed_gives_the_same_metrics(task: AnyTask, project: Path, trained: Quick, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 import polars as pl
 
@@ -59,12 +60,60 @@ def assign(
     >>> roles.decisions[0]
     "column 'row' numbers the rows; left out"
     """
-    leave_out = tuple(leave_out)
-    named = [("target", target), ("group", group), ("time", time), *(("leave_out", name) for name in leave_out)]
-    for setting, name in named:
-        if name is not None:
-            check_name(frame, name, setting=setting)
-    if clash := {group, time, *leave_out} & {target}:
+    return _assign(frame, {"target": (target,)}, task, group, time, tuple(leave_out))[1]
+
+
+def assign_several(
+    frame: pl.DataFrame,
+    *,
+    targets: Iterable[str],
+    group: str | None = None,
+    time: str | None = None,
+    leave_out: Iterable[str] = (),
+) -> tuple[tuple[Column, ...], Roles]:
+    """Returns how each of several targets is read as a number, and the roles, whose target is the first of them.
+
+    >>> frame = pl.DataFrame({"size": [1.5, 2.5, 0.5] * 6, "x": range(18), "y": [3.0, None, 5.0, 4.0, None, 1.0] * 3})
+    >>> targets, roles = assign_several(frame, targets=["x", "y"])
+    >>> [column.name for column in targets], [column.name for column in roles.inputs]
+    (['x', 'y'], ['size'])
+    >>> roles.decisions
+    ("target 'y' is missing in 6 of 18 rows; those rows are left out",)
+    """
+    return _assign(frame, {"targets": tuple(targets)}, "regression", group, time, tuple(leave_out))
+
+
+def complete(frame: pl.DataFrame, targets: Iterable[Column]) -> npt.NDArray[np.bool_]:
+    """Returns which rows have a value of every target.
+
+    >>> complete(pl.DataFrame({"x": [1, 2], "y": [3, None]}), [Column("x", "number"), Column("y", "number")]).tolist()
+    [True, False]
+    """
+    known = np.ones(frame.height, dtype=np.bool_)
+    for column in targets:
+        known &= target_values(frame, column).is_not_null().to_numpy()
+    return known
+
+
+def _assign(
+    frame: pl.DataFrame,
+    named: dict[str, tuple[str, ...]],
+    task: Literal["regression", "classification"],
+    group: str | None,
+    time: str | None,
+    leave_out: tuple[str, ...],
+) -> tuple[tuple[Column, ...], Roles]:
+    """Returns the targets and the roles; `named` holds the names of the targets under the name of their setting."""
+    ((where, targets),) = named.items()
+    if not targets:
+        raise TableError(f"{where}: no column is named; name those to predict, as [a, b]")
+    for setting, names in {**named, "group": (group,), "time": (time,), "leave_out": leave_out}.items():
+        for name in names:
+            if name is not None:
+                check_name(frame, name, setting=setting)
+    if twice := {name for name in targets if targets.count(name) > 1}:
+        raise TableError(f"{where}: column {twice.pop()!r} is named twice; name each once")
+    if clash := {group, time, *leave_out} & set(targets):
         raise TableError(f"column {clash.pop()!r} is the target, so it cannot also be group, time or left out")
     if frame.height < FEWEST_ROWS:
         raise TableError(
@@ -72,26 +121,29 @@ def assign(
             "and some hundred to trust the result"
         )
     mark = cells.likely_mark(frame)
-    target_column, decisions = _target(frame[target], task, mark)
-    known = target_values(frame, target_column).is_not_null()
-    frame = frame.filter(known)
-    answers = target_values(frame, target_column)
+    read = [_target(frame[name], task, mark) for name in targets]
+    columns, decisions = tuple(column for column, _ in read), [each for _, said in read for each in said]
+    frame = frame.filter(complete(frame, columns))
+    if frame.height < FEWEST_ROWS:
+        raise TableError(f"{where}: only {count(frame.height, 'row')} with all of {listed(targets)}")
+    answers = [(column.kind, target_values(frame, column)) for column in columns]
     inputs = []
-    for column in frame.drop(target):
+    for column in frame.drop(targets):
         if column.name == group:
             decisions.append(f"column {column.name!r} groups the rows for the split; left out")
         elif column.name in leave_out:
             decisions.append(f"column {column.name!r} is left out as config.yaml asks")
         else:
             role, said = _role(column, mark)
-            if role is not None and role.kind == target_column.kind and target_values(frame, role).equals(answers):
+            same = (kind == role.kind and target_values(frame, role).equals(each) for kind, each in answers if role)
+            if role is not None and any(same):
                 role = None
                 said = [f"column {column.name!r} equals the target in every row, so it is the answer; left out"]
             inputs += [role] if role is not None else []
             decisions += said
     if not inputs:
-        raise TableError(f"no column is left to predict {target!r} from: " + "; ".join(decisions))
-    return Roles(target_column, tuple(inputs), tuple(decisions))
+        raise TableError(f"no column is left to predict {listed(targets)} from: " + "; ".join(decisions))
+    return columns, Roles(columns[0], tuple(inputs), tuple(decisions))
 
 
 def inputs(frame: pl.DataFrame, *, leave_out: Iterable[str]) -> tuple[list[Column], list[str]]:

@@ -45,10 +45,9 @@ class Learning(Project):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled(Learning):
-    """What a template is told that learns one column of a table whose rows are split at random, by group or by time."""
+class Divided(Learning):
+    """What a template is told that learns from a table whose rows are split at random, by group or by time."""
 
-    target: str
     leave_out: tuple[str, ...]
     group: str | None
     time: str | None
@@ -57,7 +56,14 @@ class Labelled(Learning):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(Labelled):
+class Labelled(Divided):
+    """What a template is told that learns one column of such a table."""
+
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numeric(Divided):
     """What a template is told that turns the columns of a table into numbers, for a linear model or a network."""
 
     rare_level_rows: Annotated[int, Between(1, 1_000_000)]
@@ -70,6 +76,11 @@ class Settings(Labelled):
     epochs: Annotated[int, Between(1, 1_000_000)]
     batch_rows: Annotated[int, Between(1, 10_000_000)]
     patience: Annotated[int, Between(1, 1_000_000)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Labelled, Numeric):
+    """What a template is told that learns one column from the others, turned into numbers."""
 
 
 S = TypeVar("S", bound=Project)

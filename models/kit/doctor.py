@@ -125,8 +125,8 @@ def leaks(task: AnyTask, case: Case[Any, Any, Any]) -> list[Finding]:
     ]
     examples = case.data.examples
     if isinstance(examples, pl.DataFrame):
-        target = getattr(settings, "target", None)
-        inputs = examples.drop([name for name in (target, *getattr(settings, "leave_out", ())) if name])
+        answers = (getattr(settings, "target", None), *getattr(settings, "targets", ()))
+        inputs = examples.drop([name for name in (*answers, *getattr(settings, "leave_out", ())) if name])
         group = getattr(settings, "group", None)
         if group is not None:
             both = set(examples[group][known].to_list()) & set(examples[group][split.test].to_list())

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 import tensor_core as tc
 from models.kit import files
-from models.kit.config import Settings
+from models.kit.config import Numeric
 from models.kit.errors import ArtefactError
 
 SCHEMA = 2
@@ -85,7 +85,7 @@ def build(
     return net
 
 
-def fresh(settings: Settings, *, inputs: npt.NDArray[np.float64], outputs: int) -> tc.nn.Module:
+def fresh(settings: Numeric, *, inputs: npt.NDArray[np.float64], outputs: int) -> tc.nn.Module:
     """Returns the untrained network that the settings describe; the same seed gives the same weights.
 
     `inputs` are those of the training rows, of shape (rows, inputs): they say where the edges of the pieces are.

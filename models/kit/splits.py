@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from models.kit import columns
-from models.kit.config import Labelled
+from models.kit.config import Divided
 from models.kit.errors import ConfigError, TableError, count, listed
 
 Rows = npt.NDArray[np.int64]
@@ -38,7 +38,7 @@ class Split(NamedTuple):
 
 
 def draw(
-    settings: Labelled, frame: pl.DataFrame, *, labels: npt.NDArray[Any] | None = None, stops: bool = True
+    settings: Divided, frame: pl.DataFrame, *, labels: npt.NDArray[Any] | None = None, stops: bool = True
 ) -> Split:
     """Returns the split that the settings ask for: by time, by group, or at random (stratified where there are labels).
 

@@ -9,7 +9,7 @@ import polars as pl
 
 import tensor_core as tc
 from models.kit import network, preprocess
-from models.kit.config import Labelled, Project
+from models.kit.config import Project
 from models.kit.preprocess import Preprocess
 from models.kit.task import Case, Onnx, Rows
 
@@ -45,7 +45,7 @@ def save(model: Model, folder: Path) -> None:
     preprocess.save(model.learned, folder / preprocess.FILE)
 
 
-def load(folder: Path, settings: Labelled) -> Model:
+def load(folder: Path, settings: Project) -> Model:
     """Returns what `save` wrote; raises `ArtefactError` where it is missing or damaged."""
     learned = preprocess.load(folder / preprocess.FILE)
     net = network.load(folder, inputs=len(learned.features), outputs=len(learned.classes) or 1)
@@ -67,7 +67,7 @@ def take(table: pl.DataFrame, rows: Rows) -> pl.DataFrame:
     return table[rows]
 
 
-def onnx(model: Model, settings: Labelled) -> Onnx:
+def onnx(model: Model, settings: Project) -> Onnx:
     """Returns the network in float32, as a function of the design matrix, whose columns preprocess.json describes."""
     return Onnx(network.single(model.net), tc.as_tensor(np.zeros((2, len(model.learned.features)), dtype=np.float32)))
 

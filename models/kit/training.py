@@ -22,7 +22,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 import tensor_core as tc
-from models.kit.config import Settings
+from models.kit.config import Numeric
 from models.kit.errors import count
 
 MOST_FULL_BATCH_CELLS = 50_000_000  # rows × features (0.4 GB as float64); beyond it "auto" takes mini-batches
@@ -107,7 +107,7 @@ class Watch:
         return f"time budget of {self.budget_seconds:g} s spent" if self.seconds > self.budget_seconds else None
 
 
-def minimise(net: tc.nn.Module, objective: Objective, *, cells: int, settings: Settings) -> Run:
+def minimise(net: tc.nn.Module, objective: Objective, *, cells: int, settings: Numeric) -> Run:
     """Trains the network in place, with the optimiser that the settings name; returns how it went.
 
     `cells` is the size of the design matrix, which decides what "auto" means for a linear model.

@@ -21,8 +21,8 @@ import advisor
 from advisor.cli import main
 from advisor.errors import InputRefused, UsageError
 from advisor.starter import CARRIED
-from models import catalog
-from models.kit import samples
+from models import catalog, loading
+from models.kit import config, samples
 
 ROOT = Path(__file__).parent.parent.parent
 DIABETES = "What will the disease progression score of this patient be after one year?"
@@ -208,14 +208,32 @@ def test_an_empty_folder_is_used(tmp_path):
 def test_what_cannot_be_started_says_why(tmp_path):
     with pytest.raises(InputRefused, match="undecided"):
         advisor.frame("hello").start(tmp_path / "project")
-    several = "Predict three numbers at once for each mix: strength, slump and flow of the concrete."
-    with pytest.raises(InputRefused, match="no template for regression/multi_output"):
-        advisor.frame(several).start(tmp_path / "project")
+    pixels = "Segment each satellite image: which pixels are road, roof or water?"
+    with pytest.raises(InputRefused, match="no template for classification/segmentation"):
+        advisor.frame(pixels).start(tmp_path / "project")
     with pytest.raises(UsageError, match="did you mean 'regression/linear'"):
         advisor.frame(DIABETES).start(tmp_path / "project", template="regresion/linear")
     with pytest.raises(InputRefused, match="cannot be read"):
         advisor.frame(DIABETES).start(tmp_path / "project", table=object())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_that_are_asked_for_together_are_the_targets_of_one_starter(tmp_path):
+    cement = [200 + 7 * (each % 31) for each in range(60)]
+    table = {
+        "cement_kg": cement,
+        "water_kg": [150 + each % 13 for each in range(60)],
+        "strength_mpa": [0.11 * each for each in cement],
+        "slump_cm": [None if each == 5 else 3 + each % 13 for each in range(60)],
+    }
+    framing = advisor.frame("Predict two numbers at once for each mix: the strength and the slump of the concrete.")
+    project = framing.start(tmp_path / "project", table=pl.DataFrame(table))
+    assert 'targets: ["strength_mpa", "slump_cm"]' in (project / "config.yaml").read_text()
+    assert "`targets` names the columns to predict" in (project / "README.md").read_text()
+    with loading.task(project) as task:
+        data = task.read(config.read(project / "config.yaml", task.settings), project, None)
+    assert data.size == 59
+    assert "1 of 60 rows lacks one of the targets and is left out, with the targets that they have" in data.decisions
 
 
 @pytest.mark.parametrize("shops", [1, 2, 8])

@@ -205,3 +205,30 @@ def test_a_class_of_few_rows_is_told() -> None:
     frame = pl.DataFrame({"x": [7 * row % 41 for row in range(41)], "y": ["ok"] * 37 + ["fraud"] * 4})
     roles = columns.assign(frame, target="y", task="classification")
     assert any("only 4 rows of 'fraud'" in sentence for sentence in roles.decisions)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"targets": []}, "no column is named"),
+        ({"targets": ["y", "y"]}, "named twice"),
+        ({"targets": ["y", "zz"]}, "targets: the table has no column 'zz'"),
+        ({"targets": ["y", "z"], "leave_out": ["z"]}, "'z' is the target"),
+        ({"targets": ["y", "gaps"]}, "only 5 rows with all of 'y', 'gaps'"),
+        ({"targets": ["y", "label"]}, "'label' is not a number"),
+    ],
+)
+def test_several_targets_are_refused_with_a_reason(settings: dict[str, Any], said: str) -> None:
+    half = [None if row < 15 else 1.0 * row for row in range(ROWS)]
+    other = [1.0 * row if row < 20 else None for row in range(ROWS)]
+    frame = pl.DataFrame({"x": X, "y": half, "z": Y, "gaps": other, "label": LABELS})
+    with pytest.raises(TableError, match=said):
+        columns.assign_several(frame, **settings)
+
+
+def test_what_equals_any_of_several_targets_is_no_input() -> None:
+    frame = pl.DataFrame({"x": X, "y": Y, "z": [-each for each in X], "copy": [-each for each in X]})
+    targets, roles = columns.assign_several(frame, targets=["y", "z"])
+    assert [each.name for each in targets] == ["y", "z"]
+    assert [each.name for each in roles.inputs] == ["x"]
+    assert "column 'copy' equals the target in every row, so it is the answer; left out" in roles.decisions
