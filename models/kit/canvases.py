@@ -1,11 +1,14 @@
 """Canvases: grey pictures with handwritten digits pasted in at random, so that what is where is known exactly.
 
+Several of them stand upright on a canvas, or one of them turned by an angle that is known.
+
 Each digit is cut to its ink, drawn larger, at some strength, and placed so that no two touch; between them lie torn
 pieces of other digits, and all of it under noise. The digits come in batches (blocks of the data set, in its order):
 the digits of one batch are pasted on its own canvases only, so that a split by batch tests digits that are new.
 """
 
 import base64
+import math
 import zlib
 from typing import NamedTuple
 
@@ -17,6 +20,8 @@ BATCHES = 12
 TALLEST, LEAST_TALL = 20, 10  # pixels of a pasted digit
 STRENGTHS = (0.6, 1.0)  # of ink, drawn evenly
 MOST_PIECES = 6
+TURNED_SIDE, TURNED_PIECES = 32, 4  # of a canvas with one turned digit
+MOST_TURN = 60  # degrees
 PIECE = 4  # pixels of the data set in the side of a torn piece
 NOISE = 0.05  # standard deviation, of full ink
 LEVELS = 16  # of grey, as the data set has them: fewer shades make smaller files
@@ -52,6 +57,29 @@ def draw(number: int, *, most_digits: int, seed: int) -> list[Canvas]:
     ]
 
 
+class Turned(NamedTuple):
+    """A picture of 8 bits (height, width), its batch, and by how many degrees its digit is turned clockwise."""
+
+    picture: npt.NDArray[np.uint8]
+    batch: int
+    degrees: float
+
+
+def draw_turned(number: int, *, seed: int) -> list[Turned]:
+    """Returns canvases with one turned digit each, the same ones for the same seed.
+
+    >>> first = draw_turned(2, seed=0)[0]
+    >>> first.picture.shape, -60 <= first.degrees <= 60
+    ((32, 32), True)
+    """
+    from sklearn.datasets import load_digits
+
+    pictures = load_digits().images / 16.0
+    batches = np.array_split(np.arange(len(pictures)), BATCHES)
+    generator = np.random.default_rng(seed)
+    return [_turned_canvas(pictures, batches[place % BATCHES], place % BATCHES, generator) for place in range(number)]
+
+
 def png(grey: npt.NDArray[np.uint8]) -> str:
     """Returns one grey picture (height, width) as the data URL of a PNG file.
 
@@ -75,6 +103,27 @@ def enlarged(picture: Grey, height: int, width: int) -> Grey:
     return _weights(picture.shape[0], height) @ picture @ _weights(picture.shape[1], width).T
 
 
+def turned(picture: Grey, degrees: float) -> Grey:
+    """Returns the picture turned clockwise about its centre, on a square that holds it at every angle.
+
+    >>> turned(np.array([[0.0, 1.0]]), 90).round(6).tolist()
+    [[0.0, 0.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.5, 0.0]]
+    """
+    height, width = picture.shape
+    side = math.ceil(math.hypot(height, width))
+    angle, middle = math.radians(degrees), (side - 1) / 2
+    down, across = np.arange(side)[:, None] - middle, np.arange(side)[None, :] - middle
+    y = math.cos(angle) * down - math.sin(angle) * across + (height - 1) / 2 + 1
+    x = math.sin(angle) * down + math.cos(angle) * across + (width - 1) / 2 + 1
+    y, x = y.clip(0, height + 1), x.clip(0, width + 1)
+    framed = np.pad(picture, ((1, 2), (1, 2)))  # nothing outside; one more line for the last place
+    top, left = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)
+    low, near = y - top, x - left
+    above = framed[top, left] * (1 - near) + framed[top, left + 1] * near
+    below = framed[top + 1, left] * (1 - near) + framed[top + 1, left + 1] * near
+    return np.asarray(above * (1 - low) + below * low)
+
+
 def _weights(before: int, after: int) -> Grey:
     """Returns how much each old line gives to each new one: (after, before)."""
     places = ((np.arange(after) + 0.5) * before / after - 0.5).clip(0, before - 1)
@@ -95,13 +144,7 @@ def _canvas(
     generator: np.random.Generator,
 ) -> Canvas:
     canvas = np.zeros((SIDE, SIDE))
-    for _ in range(generator.integers(0, MOST_PIECES + 1)):
-        top, left = generator.integers(0, 8 - PIECE + 1, 2)
-        piece = pictures[generator.choice(batch)][top : top + PIECE, left : left + PIECE]
-        size = round(PIECE * generator.uniform(LEAST_TALL, TALLEST) / 8)
-        _paste(
-            canvas, enlarged(piece, size, size) * generator.uniform(*STRENGTHS), generator.integers(0, SIDE - size, 2)
-        )
+    _litter(canvas, pictures, batch, MOST_PIECES, generator)
     taken = np.zeros((SIDE, SIDE), dtype=bool)
     digits = []
     for which in generator.choice(batch, generator.integers(1, most_digits + 1), replace=False):
@@ -117,9 +160,38 @@ def _canvas(
                 _paste(canvas, enlarged(ink, height, width) * generator.uniform(*STRENGTHS), (top, left))
                 digits.append((str(labels[which]), left, top, width, height))
                 break
+    return Canvas(_developed(canvas, generator), place, tuple(digits))
+
+
+def _turned_canvas(pictures: Grey, batch: npt.NDArray[np.int64], place: int, generator: np.random.Generator) -> Turned:
+    canvas = np.zeros((TURNED_SIDE, TURNED_SIDE))
+    _litter(canvas, pictures, batch, TURNED_PIECES, generator)
+    ink, height = _ink(pictures[generator.choice(batch)]), int(generator.integers(LEAST_TALL, TALLEST + 1))
+    width = max(3, round(height * ink.shape[1] / ink.shape[0] * generator.uniform(0.85, 1.15)))
+    degrees = round(float(generator.uniform(-MOST_TURN, MOST_TURN)), 1)
+    digit = _ink(turned(enlarged(ink, height, width), degrees))[:TURNED_SIDE, :TURNED_SIDE]
+    top, left = (int(generator.integers(0, TURNED_SIDE - size + 1)) for size in digit.shape)
+    canvas[top : top + digit.shape[0], left : left + digit.shape[1]] *= 0.3  # as above
+    _paste(canvas, digit * generator.uniform(*STRENGTHS), (top, left))
+    return Turned(_developed(canvas, generator), place, degrees)
+
+
+def _litter(
+    canvas: Grey, pictures: Grey, batch: npt.NDArray[np.int64], most: int, generator: np.random.Generator
+) -> None:
+    """Lays torn pieces of digits anywhere on the canvas."""
+    for _ in range(generator.integers(0, most + 1)):
+        top, left = generator.integers(0, 8 - PIECE + 1, 2)
+        piece = pictures[generator.choice(batch)][top : top + PIECE, left : left + PIECE]
+        size = round(PIECE * generator.uniform(LEAST_TALL, TALLEST) / 8)
+        ink = enlarged(piece, size, size) * generator.uniform(*STRENGTHS)
+        _paste(canvas, ink, generator.integers(0, len(canvas) - size, 2))
+
+
+def _developed(canvas: Grey, generator: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Returns the canvas under noise, in few shades of 8 bits."""
     noisy = (canvas + generator.normal(0, NOISE, canvas.shape)).clip(0, 1)
-    picture = (np.round(noisy * (LEVELS - 1)) * (255 // (LEVELS - 1))).astype(np.uint8)
-    return Canvas(picture, place, tuple(digits))
+    return np.asarray(np.round(noisy * (LEVELS - 1)) * (255 // (LEVELS - 1)), dtype=np.uint8)
 
 
 def _ink(picture: Grey) -> Grey:

@@ -179,6 +179,18 @@ def target_values(frame: pl.DataFrame, column: Column) -> pl.Series:
     return read.alias("target")
 
 
+def measured(frame: pl.DataFrame, name: str) -> tuple[Column, list[str]]:
+    """Returns how a target is read as a number, and what was decided, in sentences; raises `TableError`.
+
+    It is for tables whose other columns are no inputs of the usual kinds (pictures, texts); see `assign`.
+
+    >>> measured(pl.DataFrame({"grams": ["1,5", "2,5", "?"] * 5}), "grams")[0]
+    Column(name='grams', kind='number', form=',')
+    """
+    check_name(frame, name, setting="target")
+    return _target(frame[name], "regression", cells.likely_mark(frame))
+
+
 def ordered(column: pl.Series) -> npt.NDArray[Any]:
     """Returns the values of a time column as float64 or datetime64, NaN or NaT where missing; raises `TableError`.
 

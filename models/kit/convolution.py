@@ -29,7 +29,7 @@ SMALLEST_SIDE = 4  # of a map, in pixels
 TOGETHER = 256  # pictures whose outputs are computed at once
 SMALLEST_SPREAD = 1e-6
 
-End = Literal["places", "anywhere"]
+End = Literal["places", "anywhere", "mean"]
 Width = Annotated[int, Between(1, 4096)]
 
 
@@ -51,7 +51,7 @@ class Form(NamedTuple):
 
     `end` says how the last map becomes outputs: "places" weighs each place of it, as for one centred thing;
     "anywhere" takes the logarithm of the mean exponential over all places: near their largest, as for what may be
-    anywhere.
+    anywhere; "mean" takes the plain mean over all places, as for numbers.
     `members` networks of this form are asked together.
     """
 
@@ -145,6 +145,9 @@ class Network(tc.nn.Module):
             found: tc.Tensor = self.last(self.drop(x.flatten(1)))
             return found
         each = self.last(self.drop(x.flatten(2).transpose(1, 2)))
+        if self.end == "mean":
+            mean: tc.Tensor = each.mean(1)
+            return mean
         joined: tc.Tensor = tc.logsumexp(each, 1) - math.log(each.shape[1])
         return joined
 

@@ -9,7 +9,7 @@ import polars as pl
 from models.kit import canvases
 from models.kit.errors import TableError, did_you_mean
 
-CANVASES, CROWDS = 2_400, 3_000  # pictures
+CANVASES, CROWDS, TURNED = 2_400, 3_000, 3_000  # pictures
 _DIGITS = "models/kit/canvases.py, of the digits of scikit-learn: Alpaydin and Kaynak, 1998, UCI"
 PREFIX = "sample:"  # in config.yaml: `table: sample:diabetes`
 
@@ -28,7 +28,7 @@ def names() -> tuple[str, ...]:
     """Returns the ids of the data sets.
 
     >>> names()
-    ('breast_cancer', 'canvases', 'crowds', 'diabetes', 'digits', 'postage', 'wine')
+    ('breast_cancer', 'canvases', 'crowds', 'diabetes', 'digits', 'postage', 'turned', 'wine')
     """
     return tuple(sorted(_SAMPLES))
 
@@ -151,6 +151,22 @@ def _crowds() -> Sample:
     )
 
 
+@cache
+def _turned() -> Sample:
+    """One row for each canvas, with the angle of its digit."""
+    rows = [
+        (canvases.png(each.picture), each.degrees, f"batch {each.batch + 1}")
+        for each in canvases.draw_turned(TURNED, seed=2)
+    ]
+    return Sample(
+        pl.DataFrame(rows, schema=["image", "degrees", "batch_id"], orient="row"),
+        "degrees",
+        "One handwritten digit on each of 3,000 canvases, turned among torn pieces of others: by how much",
+        f"made for this project ({_DIGITS})",
+        "CC BY 4.0",
+    )
+
+
 _SAMPLES: dict[str, Callable[[], Sample]] = {
     "breast_cancer": _breast_cancer,
     "canvases": _canvases,
@@ -158,5 +174,6 @@ _SAMPLES: dict[str, Callable[[], Sample]] = {
     "diabetes": _diabetes,
     "digits": _digits,
     "postage": _postage,
+    "turned": _turned,
     "wine": _wine,
 }
