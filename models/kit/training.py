@@ -116,8 +116,47 @@ def minimise(net: tc.nn.Module, objective: Objective, *, cells: int, settings: N
     optimizer = auto if settings.optimizer == "auto" else settings.optimizer
     with watched(budget_seconds=settings.time_budget_seconds) as watch:
         if optimizer == "lbfgs":
-            return _lbfgs(net, objective, watch)
+            return over_all(net, objective, watch)
         return _mini_batches(net, objective, watch, optimizer, settings)
+
+
+def over_all(
+    net: tc.nn.Module, objective: Objective, watch: Watch, *, most: int = MOST_ITERATIONS, memory: int = MEMORY
+) -> Run:
+    """Trains the network in place with L-BFGS over all rows, for a convex loss, in at most `most` iterations.
+
+    A step costs `memory` times the number of weights: millions of them bear few.
+    """
+    from scipy.optimize import OptimizeResult, minimize
+
+    net.eval()  # its line search needs the same loss twice, so there is no dropout
+    parameters = list(net.parameters())
+    history: list[Point] = []
+
+    def value_and_gradient(vector: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        _place(parameters, vector)
+        for parameter in parameters:
+            parameter.grad = None
+        loss = objective.loss(None)
+        loss.backward()
+        return loss.item(), np.concatenate([_gradient(parameter) for parameter in parameters])
+
+    with bar(None, "iteration") as shown:
+
+        def after_step(intermediate_result: OptimizeResult) -> None:  # scipy looks for this name
+            history.append(Point(len(history) + 1, float(intermediate_result.fun), None))
+            shown.update()
+            if watch.reason:
+                raise StopIteration
+
+        start = np.concatenate([parameter.detach().numpy().ravel() for parameter in parameters])
+        found = minimize(
+            value_and_gradient, start, jac=True, method="L-BFGS-B", callback=after_step,
+            options={"maxiter": most, "maxcor": memory, "gtol": GRADIENT_TOLERANCE, "ftol": 1e-13},
+        )  # fmt: skip
+    _place(parameters, found.x)
+    default = "converged" if found.status == 0 else f"L-BFGS ended ({found.message.lower()})"
+    return ended(watch, watch.reason or default, "iteration", history)
 
 
 def by_batches(net: tc.nn.Module, objective: Objective, settings: Stepping) -> Run:
@@ -174,39 +213,6 @@ def bar(total: int | None, unit: str) -> Any:
     return tqdm(
         total=total, unit=unit, desc="training", file=sys.stderr, disable=quiet, leave=False, dynamic_ncols=True
     )
-
-
-def _lbfgs(net: tc.nn.Module, objective: Objective, watch: Watch) -> Run:
-    from scipy.optimize import OptimizeResult, minimize
-
-    net.eval()  # its line search needs the same loss twice, so there is no dropout
-    parameters = list(net.parameters())
-    history: list[Point] = []
-
-    def value_and_gradient(vector: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        _place(parameters, vector)
-        for parameter in parameters:
-            parameter.grad = None
-        loss = objective.loss(None)
-        loss.backward()
-        return loss.item(), np.concatenate([_gradient(parameter) for parameter in parameters])
-
-    with bar(None, "iteration") as shown:
-
-        def after_step(intermediate_result: OptimizeResult) -> None:  # scipy looks for this name
-            history.append(Point(len(history) + 1, float(intermediate_result.fun), None))
-            shown.update()
-            if watch.reason:
-                raise StopIteration
-
-        start = np.concatenate([parameter.detach().numpy().ravel() for parameter in parameters])
-        found = minimize(
-            value_and_gradient, start, jac=True, method="L-BFGS-B", callback=after_step,
-            options={"maxiter": MOST_ITERATIONS, "maxcor": MEMORY, "gtol": GRADIENT_TOLERANCE, "ftol": 1e-13},
-        )  # fmt: skip
-    _place(parameters, found.x)
-    default = "converged" if found.status == 0 else f"L-BFGS ended ({found.message.lower()})"
-    return ended(watch, watch.reason or default, "iteration", history)
 
 
 def _mini_batches(net: tc.nn.Module, objective: Objective, watch: Watch, optimizer: str, settings: Stepping) -> Run:

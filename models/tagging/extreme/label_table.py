@@ -2,11 +2,17 @@
 
 Each step moves the rows it reads and no others: those of the words of its texts, of their labels, and of some labels
 drawn as wrong ones (sampled logistic loss; Mikolov et al., 2013). A label begins as the mean of the texts that have it,
-so that one seen once is found by its words before anything is learned.
+so that one seen once is found by its words before anything is learned. What single words say is added (`label_lifts`),
+and the likeliest labels are put in order once more (`label_weights`).
 """
 
+from typing import NamedTuple
+
+import label_lifts
+import label_weights
 import numpy as np
 import numpy.typing as npt
+from label_lifts import Blend, Lifts, Places, Vector
 
 import tensor_core as tc
 from models.kit import bags, training
@@ -15,9 +21,15 @@ from models.kit.splits import Rows
 
 ROWS_AT_ONCE = 500  # texts whose scores for all labels are held together
 FIRST_SCALE = 10.0  # by which the cosine of a text and a label is multiplied
+JUDGED = 5  # likeliest labels of a validation text, on which chances are fitted
 
-Vector = npt.NDArray[np.float64]
-Places = npt.NDArray[np.int64]
+
+class Beside(NamedTuple):
+    """What is known beside the vectors: lifts of pairs, the weights learned for them, and how much of each counts."""
+
+    lifts: Lifts
+    weights: Lifts
+    blend: Blend
 
 
 class Table(tc.nn.Module):
@@ -104,31 +116,120 @@ def learn(
 
 
 def right(net: Table, texts: Bags, rows: Rows, has: list[Places]) -> float:
-    """Returns for which share of these texts the likeliest label is right."""
-    first, _ = likeliest(net, texts, rows, 1)
-    return float(np.mean([best in has[row] for best, row in zip(first[:, 0], rows, strict=True)]))
+    """Returns for which share of these texts the likeliest label is right by the vectors alone."""
+    first = np.concatenate([best_of(scores(net, texts, part), 1)[0] for part in _parts(rows)])
+    return float(_hits(first, rows, has).mean())
 
 
-def likeliest(net: Table, texts: Bags, rows: Rows, most: int) -> tuple[Places, Vector]:
-    """Returns the likeliest labels of each text, best first, and their chances; both of shape (texts, most)."""
-    places, chances = [np.empty((0, most), dtype=np.int64)], [np.empty((0, most))]
+def _hits(found: Places, rows: Rows, has: list[Places]) -> Vector:
+    """Returns whether each of the found labels is right, of the shape of `found`."""
+    return np.array([np.isin(places, has[row]) for places, row in zip(found, rows, strict=True)], dtype=np.float64)
+
+
+def _parts(rows: Rows) -> list[Rows]:
+    return np.array_split(rows, max(1, -(-rows.size // ROWS_AT_ONCE)))
+
+
+def scores(net: Table, texts: Bags, rows: Rows) -> npt.NDArray[np.float32]:
+    """Returns the log-odds of each label for each text by the vectors alone; (texts, labels)."""
     with tc.no_grad():
-        for start in range(0, rows.size, ROWS_AT_ONCE):
-            vectors = net(bags.batch(texts, rows[start : start + ROWS_AT_ONCE]))
-            logits = (vectors @ net.labels.transpose(0, 1) + net.bias.reshape(1, -1)).numpy()
-            some, values = best_of(logits, most)
-            places.append(some)
-            chances.append(1 / (1 + np.exp(-values)))
+        found = net(bags.batch(texts, rows)) @ net.labels.transpose(0, 1) + net.bias.reshape(1, -1)
+        return np.asarray(found.numpy())
+
+
+def blend(
+    net: Table, texts: Bags, train: Rows, has: list[Places], validation: Rows, *, seed: int, watch: training.Watch
+) -> Beside:
+    """Returns what single words say, and how much of it counts, as most likeliest labels of the validation texts are
+    right.
+
+    First comes the share of the lifts, then, of what is learned on the likeliest wrong labels, how far it is trusted.
+    What makes chances of the sums is fitted on the likeliest labels of the same texts.
+    """
+    labels = net.bias.shape[0]
+    counted = label_lifts.counted(texts, train, has, words=net.words.shape[0], labels=labels)
+    highest, chosen = -1.0, (counted(label_lifts.SHRINKING[0]), 0.0)
+    for added in label_lifts.SHRINKING:
+        some = counted(added)
+        found: dict[float, list[Places]] = {share: [] for share in label_lifts.SHARES}
+        for part in _parts(validation):
+            vectors, words = scores(net, texts, part), label_lifts.scores(some, texts, part)
+            for share, each in found.items():
+                each.append(best_of(vectors + share * words, 1)[0])
+        for share, each in found.items():
+            right = float(_hits(np.concatenate(each), validation, has).mean())
+            if right > highest:  # equal ones: the smaller share, which was seen first
+                highest, chosen = right, (some, share)
+    lifts, share = chosen
+    most = min(label_weights.CANDIDATES, labels)
+    rows = training_rows(train, most, seed=seed)
+    wrong = [_candidates(net, lifts, share, texts, part, most, without=has)[0] for part in _parts(rows)]
+    weights = label_weights.learn(lifts, texts, label_weights.asked(rows, np.concatenate(wrong), has), watch)
+    best: tuple[float, float, Places, Vector] | None = None
+    parts = [(part, *_candidates(net, lifts, share, texts, part, most)) for part in _parts(validation)]
+    for trust in label_weights.TRUSTS:
+        again = [_anew(weights, trust, texts, *part, min(JUDGED, labels)) for part in parts]
+        places, values = (np.concatenate(each) for each in zip(*again, strict=True))
+        right = float(_hits(places[:, :1], validation, has).mean())
+        if best is None or right > best[0]:
+            best = right, trust, places, values
+    assert best is not None
+    _, trust, places, values = best
+    return Beside(lifts, weights, label_lifts.judged(share, trust, values, _hits(places, validation, has) > 0))
+
+
+def training_rows(train: Rows, each: int, *, seed: int) -> Rows:
+    """Returns the training texts, or so many of them that no more than is bearable is asked, `each` about one text.
+
+    >>> training_rows(np.arange(10), 30, seed=0).size
+    10
+    """
+    most = max(1, label_weights.MOST_ASKED // each)
+    return train if train.size <= most else np.sort(np.random.default_rng(seed).permutation(train)[:most])
+
+
+def _candidates(
+    net: Table, lifts: Lifts, share: float, texts: Bags, rows: Rows, most: int, without: list[Places] | None = None
+) -> tuple[Places, Vector]:
+    """Returns the likeliest labels by vectors and lifts, and their scores; `without` those that are each text's own."""
+    together = scores(net, texts, rows) + share * label_lifts.scores(lifts, texts, rows)
+    if without is not None:
+        for place, row in enumerate(rows):
+            together[place, without[row]] = -np.inf
+    return best_of(together, most)
+
+
+def _anew(
+    weights: Lifts, trust: float, texts: Bags, rows: Rows, places: Places, values: Vector, most: int
+) -> tuple[Places, Vector]:
+    """Returns the candidates in the order that the learned weights give them, and their scores, `most` of each."""
+    if trust:
+        learned = label_lifts.scores(weights, texts, rows)
+        values = values + trust * np.take_along_axis(learned, places, axis=1)
+    order, best = best_of(values, most)
+    return np.take_along_axis(places, order, axis=1), best
+
+
+def likeliest(net: Table, beside: Beside, texts: Bags, rows: Rows, most: int) -> tuple[Places, Vector]:
+    """Returns the likeliest labels of each text, best first, and their chances; both of shape (texts, most)."""
+    lifts, weights, mix = beside
+    places, chances = [np.empty((0, most), dtype=np.int64)], [np.empty((0, most))]
+    candidates = min(max(most, label_weights.CANDIDATES), net.bias.shape[0])
+    for part in _parts(rows):
+        found = _candidates(net, lifts, mix.share, texts, part, candidates)
+        some, values = _anew(weights, mix.trust, texts, part, *found, most)
+        places.append(some)
+        chances.append(mix.chances(values))
     return np.concatenate(places), np.concatenate(chances)
 
 
-def best_of(scores: npt.NDArray[np.float32], most: int) -> tuple[Places, Vector]:
+def best_of(given: npt.NDArray[np.floating], most: int) -> tuple[Places, Vector]:
     """Returns the places of the highest scores of each row, best first, and the scores.
 
     >>> best_of(np.array([[0.1, 0.5, 0.3]]), 2)[0].tolist()
     [[1, 2]]
     """
-    found = np.argpartition(-scores, most - 1, axis=1)[:, :most]
-    values = np.take_along_axis(scores, found, axis=1).astype(np.float64)
+    found = np.argpartition(-given, most - 1, axis=1)[:, :most]
+    values = np.take_along_axis(given, found, axis=1).astype(np.float64)
     order = np.argsort(-values, axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1), np.take_along_axis(values, order, axis=1)

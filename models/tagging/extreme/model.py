@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 import generated_tags
 import label_table
 import numpy as np
-import numpy.typing as npt
 import polars as pl
-from label_table import Table
+from label_lifts import Blend, Lifts, Places, Vector
+from label_table import Beside, Table
 
 import tensor_core as tc
 from models.kit import bags, corpus, databases, dataset, files, metrics, plots, splits, tables, tabular, tags, training
@@ -28,9 +28,6 @@ SHOWN = 5  # labels of an answer
 AT = (1, 3, 5)
 SHAPE_A, SHAPE_B = 0.55, 1.5  # of the propensities, as Jain et al. use them where nothing is known
 SMALLEST_WEIGHT = 0.01  # of the peer's linear models; what is smaller is left out, as in DiSMEC
-
-Vector = npt.NDArray[np.float64]
-Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +68,13 @@ class Prepared(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What was learned: the words and their rarity, the labels, and the vectors of both."""
+    """What was learned: the words and their rarity, the labels, the vectors of both, what words say by themselves."""
 
     words: tuple[str, ...]
     idf: Vector
     labels: tuple[str, ...]
     net: Table
+    beside: Beside
 
 
 Run = Case[Settings, pl.DataFrame, Prepared]
@@ -204,6 +202,9 @@ def fit(case: Run) -> Fitted[Model]:
             learning_rate=settings.learning_rate, epochs=settings.epochs, batch_rows=settings.batch_rows,
             wrong=settings.wrong_labels, seed=settings.seed, watch=watch,
         )  # fmt: skip
+        beside = label_table.blend(
+            net, prepared.texts, train, prepared.has, case.split.validation, seed=settings.seed, watch=watch
+        )
         run = training.ended(watch, reason, "epoch", history)
     seen = set(prepared.labels)
     new = [tag for row in case.split.test for tag in case.data.about[row] if tag not in seen]
@@ -212,15 +213,18 @@ def fit(case: Run) -> Fitted[Model]:
         f"{len(prepared.labels):,} labels in {train.size:,} training texts, the middle one in "
         f"{int(np.median(often(case))):,} of them",
         f"{len(new):,} of {asked:,} labels of the test texts never stood in training, so nothing finds them",
+        f"chosen on validation: what single words say counts {beside.blend.share:g} × beside the vectors, "
+        f"what they learned to tell apart {beside.blend.trust:g} × beside both",
     )
-    return Fitted(Model(prepared.words, prepared.idf, prepared.labels, net), *run, notes)
+    return Fitted(Model(prepared.words, prepared.idf, prepared.labels, net, beside), *run, notes)
 
 
 def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Answers:
     """Returns the likeliest labels of each row."""
     cut = [corpus.words(text) for text in joined(table, settings)]
     texts = bags.bags(corpus.tf_idf(corpus.counts(cut, model.words), model.idf))
-    return Answers(*label_table.likeliest(model.net, texts, np.arange(table.height), min(SHOWN, len(model.labels))))
+    rows, most = np.arange(table.height), min(SHOWN, len(model.labels))
+    return Answers(*label_table.likeliest(model.net, model.beside, texts, rows, most))
 
 
 def propensities(seen: Places, texts: int) -> Vector:
@@ -281,10 +285,16 @@ def inputs(table: pl.DataFrame, model: Model, settings: Settings) -> pl.DataFram
 
 
 def save(model: Model, folder: Path) -> None:
-    """Writes the words, the labels and the vectors."""
-    content = {"words": model.words, "labels": model.labels}
+    """Writes the words, the labels, the vectors and the lifts."""
+    content = {"words": model.words, "labels": model.labels, "blend": model.beside.blend._asdict()}
     files.write(folder / WORDS_FILE, json.dumps(content, ensure_ascii=False) + "\n")
-    tc.nn.save_safetensors({**model.net.state_dict(), "idf": tc.as_tensor(model.idf)}, folder / WEIGHTS_FILE)
+    lifts, weights, _ = model.beside
+    beside = {
+        "idf": model.idf, "prior": lifts.prior, **lifts.pairs._asdict(),
+        "weight": weights.pairs.value, "shift": weights.prior,
+    }  # fmt: skip
+    state = {**model.net.state_dict(), **{name: tc.as_tensor(array) for name, array in beside.items()}}
+    tc.nn.save_safetensors(state, folder / WEIGHTS_FILE)
 
 
 def load(folder: Path, settings: Settings) -> Model:
@@ -293,10 +303,12 @@ def load(folder: Path, settings: Settings) -> Model:
     try:
         words, labels = tuple(content["words"]), tuple(content["labels"])
         arrays = tc.nn.load_safetensors(folder / WEIGHTS_FILE)
-        idf = arrays.pop("idf").numpy()
+        idf, prior, weight, shift = (arrays.pop(name).numpy() for name in ("idf", "prior", "weight", "shift"))
+        pairs = bags.Bags(*(arrays.pop(name).numpy() for name in bags.Bags._fields))
         net = Table(len(words), len(labels), arrays["words"].shape[1])
         net.load_state_dict(arrays)
-        return Model(words, idf, labels, net)
+        weights = Lifts(pairs._replace(value=weight), shift)
+        return Model(words, idf, labels, net, Beside(Lifts(pairs, prior), weights, Blend(**content["blend"])))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtefactError(f"{folder}: the saved model does not fit ({error}); run train.py again") from None
 
@@ -309,7 +321,7 @@ def draw(folder: Path, trained: Trained[Settings, pl.DataFrame, Prepared, Model,
 
 TEMPLATE = Task(
     settings=Settings,
-    title=lambda settings: "Vectors of words and labels",
+    title=lambda settings: "Vectors of words and labels, then weights of pairs",
     dummy_title="most frequent labels",
     peer_title="scikit-learn LinearSVC, one against the rest",
     metrics={
