@@ -22,6 +22,7 @@ needs_gloo = pytest.mark.skipif(
 
 def launch(folder: Path, *, processes: int = 2, kill_at: int = 0) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+    command += ["--monitor-interval", "3"]  # a worker that is left over says so before it is ended too
     command += ["--master-addr", "127.0.0.1", "--master-port", "0", "--rdzv-backend", "c10d"]
     command += ["--rdzv-endpoint", "127.0.0.1:0", str(PROGRAM), str(folder), str(kill_at)]
     environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2]), "OMP_NUM_THREADS": "1"}
