@@ -31,7 +31,7 @@ _MOST_KEPT = 128  # artefacts; the least recently used ones go first
 _LIBRARY, _NOTE = "step.so", "note.json"
 _HANDED_BACK = "step.json"  # where torch looks for the ops that TorchInductor has no code for
 # On a CPU a chain of small ops is one loop, however long: broken up, each piece hands its results on through an array
-# of its own, and asking for those took most of the time. On a GPU so long a kernel would run out of registers.
+# of its own, and asking for those took most of the time. A GPU's kernel of that length was never measured.
 _OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"max_fusion_size": 4_096}}
 
 

@@ -15,10 +15,12 @@ of processes; a ring's all-reduce adds in another order on each element.
 """
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterable
 from datetime import timedelta
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self
 
 import torch
@@ -36,11 +38,15 @@ class WorkerLostError(RuntimeError):
 
 
 class World:
-    """The processes of a run. As a context manager it ends the run in words when one of them is lost."""
+    """The processes of a run. As a context manager it ends the run in words when one of them is lost.
+
+    torchrun ends those that are left with SIGTERM, often before they notice by themselves, so that is told as well.
+    """
 
     def __init__(self, rank: int, size: int, checkpoint: str | None) -> None:
         """Process `rank` of `size`; `checkpoint` is named in the message of a lost worker."""
         self.rank, self.size, self.checkpoint = rank, size, checkpoint
+        self._handler: Any = None  # of SIGTERM before, where it is ours meanwhile
 
     @property
     def first(self) -> bool:
@@ -48,16 +54,30 @@ class World:
         return self.rank == 0
 
     def __enter__(self) -> Self:
+        alone = self.size == 1 or threading.current_thread() is not threading.main_thread()
+        if not alone and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # a program's own handler knows better
+            self._handler = signal.signal(signal.SIGTERM, self._told_to_stop)
         return self
+
+    def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
+        raise self.lost(RuntimeError("or whoever started the run stops it: SIGTERM"))
+
+    def _hand_back(self) -> None:
+        if self._handler is not None:
+            signal.signal(signal.SIGTERM, self._handler)
+            self._handler = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, WorkerLostError):
+            if self._handler is not None:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the last words come first
+            print(f"rank {self.rank}: {error}", file=sys.stderr, flush=True)  # noqa: T201 - torchrun hides tracebacks
+        self._hand_back()
         if self.size > 1 and kind is None:
             torch.distributed.barrier()
             torch.distributed.destroy_process_group()
-        if isinstance(error, WorkerLostError):
-            print(f"rank {self.rank}: {error}", file=sys.stderr, flush=True)  # noqa: T201 - torchrun hides tracebacks
 
     def lost(self, error: Exception) -> WorkerLostError:
         """The error to raise when talking to the others failed."""

@@ -26,13 +26,10 @@ def load(
     With `most_rows`, that many rows are drawn at random (by the seed), and some of each class beyond them.
     """
     source = table(settings.table, folder=folder)
-    frame, notes = source.frame, list(source.notes)
-    numbers = np.arange(1, frame.height + 1)
-    if most_rows is not None and most_rows < frame.height:
-        labels = frame[settings.target] if task == "classification" and settings.target in frame.columns else None
-        numbers = 1 + _drawn(frame.height, most_rows, labels, seed=settings.seed)
-        frame = frame[numbers - 1]
-        notes.append(f"only {frame.height:,} of {source.frame.height:,} rows are used, drawn at random")
+    labels = (
+        source.frame[settings.target] if task == "classification" and settings.target in source.frame.columns else None
+    )
+    frame, numbers, notes = drawn(source, most_rows, seed=settings.seed, labels=labels)
     roles = columns.assign(
         frame,
         target=settings.target,
@@ -50,6 +47,25 @@ def load(
         (*notes, *roles.decisions),
         about=roles,
     )
+
+
+def drawn(
+    source: tables.Table, most: int | None, *, seed: int, labels: pl.Series | None = None
+) -> tuple[pl.DataFrame, npt.NDArray[np.int64], tuple[str, ...]]:
+    """Returns at most so many rows of a table, drawn at random, their numbers from 1, and what is to be said of it.
+
+    With `labels`, some rows of each class are drawn beyond them.
+
+    >>> frame, numbers, notes = drawn(table("sample:wine", folder=Path()), 3, seed=0)
+    >>> frame.height, numbers.size, notes
+    (3, 3, ('only 3 of 178 rows are used, drawn at random',))
+    """
+    rows = source.frame.height
+    if most is None or most >= rows:
+        return source.frame, np.arange(1, rows + 1), source.notes
+    numbers = 1 + _drawn(rows, most, labels, seed=seed)
+    said = f"only {numbers.size:,} of {rows:,} rows are used, drawn at random"
+    return source.frame[numbers - 1], numbers, (*source.notes, said)
 
 
 def _drawn(rows: int, most: int, labels: pl.Series | None, *, seed: int) -> npt.NDArray[np.int64]:

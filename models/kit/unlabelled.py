@@ -50,12 +50,7 @@ def read(settings: Settings, folder: Path, most: int | None) -> Data[pl.DataFram
     With `most`, that many rows are drawn at random (by the seed).
     """
     source = dataset.table(settings.table, folder=folder)
-    frame, notes = source.frame, list(source.notes)
-    numbers = np.arange(1, frame.height + 1)
-    if most is not None and most < frame.height:
-        chosen = np.sort(np.random.default_rng(settings.seed).permutation(frame.height)[:most])
-        frame, numbers = frame[chosen], numbers[chosen]
-        notes.append(f"only {frame.height:,} of {source.frame.height:,} rows are used, drawn at random")
+    frame, numbers, notes = dataset.drawn(source, most, seed=settings.seed)
     roles = assign(frame, check=settings.check, leave_out=settings.leave_out)
     return Data(settings.table, source.sha256, frame, numbers, (*notes, *roles.decisions), about=roles)
 

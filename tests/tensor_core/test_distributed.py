@@ -22,7 +22,6 @@ needs_gloo = pytest.mark.skipif(
 
 def launch(folder: Path, *, processes: int = 2, kill_at: int = 0) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-    command += ["--monitor-interval", "3"]  # a worker that is left over says so before it is ended too
     command += ["--master-addr", "127.0.0.1", "--master-port", "0", "--rdzv-backend", "c10d"]
     command += ["--rdzv-endpoint", "127.0.0.1:0", str(PROGRAM), str(folder), str(kill_at)]
     environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2]), "OMP_NUM_THREADS": "1"}
@@ -74,6 +73,26 @@ def test_a_killed_worker_ends_the_run_in_words_and_it_resumes_to_the_same_result
     saved = tc.nn.load_safetensors(tmp_path / "net.safetensors")
     for name, value in alone(2).state_dict().items():
         assert torch.equal(value.raw, saved[name].raw), name
+
+
+def test_a_worker_that_is_ended_with_the_others_says_why_and_hands_the_signal_back() -> None:
+    """torchrun's SIGTERM may come before the worker has noticed by itself."""
+    program = (
+        "import os, signal\n"
+        "from tensor_core.distributed import World\n"
+        "before = signal.getsignal(signal.SIGTERM)\n"
+        "try:\n"
+        "    with World(0, 2, 'kept'):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        raise SystemExit('the signal was lost')\n"
+        "except RuntimeError:\n"
+        "    raise SystemExit(signal.getsignal(signal.SIGTERM) is not before)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.startswith("rank 0: another worker of the 2 is gone")
+    assert "it resumes from kept" in ended.stderr
 
 
 def test_a_run_of_one_process_is_plain_training() -> None:

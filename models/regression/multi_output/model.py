@@ -71,19 +71,14 @@ Run = Case[Settings, pl.DataFrame, Prepared]
 def read(settings: Settings, folder: Path, most: int | None) -> Table:
     """Returns the rows that have a value of every target; a row that lacks one of them is left out."""
     source = dataset.table(settings.table, folder=folder)
-    frame, notes = source.frame, list(source.notes)
-    numbers = np.arange(1, frame.height + 1)
-    if most is not None and most < frame.height:
-        numbers = 1 + np.sort(np.random.default_rng(settings.seed).permutation(frame.height)[:most])
-        frame = frame[numbers - 1]
-        notes.append(f"only {frame.height:,} of {source.frame.height:,} rows are used, drawn at random")
+    frame, numbers, notes = dataset.drawn(source, most, seed=settings.seed)
     targets, roles = columns.assign_several(
         frame, targets=settings.targets, group=settings.group, time=settings.time, leave_out=settings.leave_out
     )
     known = columns.complete(frame, targets)
     if lost := int((~known).sum()):
         verb = "lacks one of the targets and is" if lost == 1 else "lack one of the targets or more and are"
-        notes.append(f"{lost:,} of {count(frame.height, 'row')} {verb} left out, with the targets that they have")
+        notes += (f"{lost:,} of {count(frame.height, 'row')} {verb} left out, with the targets that they have",)
     about = About(targets, roles)
     chosen = frame.filter(pl.Series(known))
     return Data(settings.table, source.sha256, chosen, numbers[known], (*notes, *roles.decisions), about=about)

@@ -19,7 +19,7 @@ from models.kit import bags, training
 from models.kit.bags import Bags
 from models.kit.splits import Rows
 
-ROWS_AT_ONCE = 500  # texts whose scores for all labels are held together
+CELLS_AT_ONCE = 10_000_000  # scores, of some texts for all labels, that are held together
 FIRST_SCALE = 10.0  # by which the cosine of a text and a label is multiplied
 JUDGED = 5  # likeliest labels of a validation text, on which chances are fitted
 
@@ -117,7 +117,7 @@ def learn(
 
 def right(net: Table, texts: Bags, rows: Rows, has: list[Places]) -> float:
     """Returns for which share of these texts the likeliest label is right by the vectors alone."""
-    first = np.concatenate([best_of(scores(net, texts, part), 1)[0] for part in _parts(rows)])
+    first = np.concatenate([best_of(scores(net, texts, part), 1)[0] for part in parts(rows, net.bias.shape[0])])
     return float(_hits(first, rows, has).mean())
 
 
@@ -126,8 +126,13 @@ def _hits(found: Places, rows: Rows, has: list[Places]) -> Vector:
     return np.array([np.isin(places, has[row]) for places, row in zip(found, rows, strict=True)], dtype=np.float64)
 
 
-def _parts(rows: Rows) -> list[Rows]:
-    return np.array_split(rows, max(1, -(-rows.size // ROWS_AT_ONCE)))
+def parts(rows: Rows, labels: int) -> list[Rows]:
+    """Returns the texts in parts whose scores for all labels can be held at once.
+
+    >>> [part.size for part in parts(np.arange(3), CELLS_AT_ONCE)], len(parts(np.arange(3), 100))
+    ([1, 1, 1], 1)
+    """
+    return np.array_split(rows, max(1, -(-rows.size * labels // CELLS_AT_ONCE)))
 
 
 def scores(net: Table, texts: Bags, rows: Rows) -> npt.NDArray[np.float32]:
@@ -152,7 +157,7 @@ def blend(
     for added in label_lifts.SHRINKING:
         some = counted(added)
         found: dict[float, list[Places]] = {share: [] for share in label_lifts.SHARES}
-        for part in _parts(validation):
+        for part in parts(validation, labels):
             vectors, words = scores(net, texts, part), label_lifts.scores(some, texts, part)
             for share, each in found.items():
                 each.append(best_of(vectors + share * words, 1)[0])
@@ -163,12 +168,12 @@ def blend(
     lifts, share = chosen
     most = min(label_weights.CANDIDATES, labels)
     rows = training_rows(train, most, seed=seed)
-    wrong = [_candidates(net, lifts, share, texts, part, most, without=has)[0] for part in _parts(rows)]
+    wrong = [_candidates(net, lifts, share, texts, part, most, without=has)[0] for part in parts(rows, labels)]
     weights = label_weights.learn(lifts, texts, label_weights.asked(rows, np.concatenate(wrong), has), watch)
     best: tuple[float, float, Places, Vector] | None = None
-    parts = [(part, *_candidates(net, lifts, share, texts, part, most)) for part in _parts(validation)]
+    found_first = [(part, *_candidates(net, lifts, share, texts, part, most)) for part in parts(validation, labels)]
     for trust in label_weights.TRUSTS:
-        again = [_anew(weights, trust, texts, *part, min(JUDGED, labels)) for part in parts]
+        again = [_anew(weights, trust, texts, *part, min(JUDGED, labels)) for part in found_first]
         places, values = (np.concatenate(each) for each in zip(*again, strict=True))
         right = float(_hits(places[:, :1], validation, has).mean())
         if best is None or right > best[0]:
@@ -215,7 +220,7 @@ def likeliest(net: Table, beside: Beside, texts: Bags, rows: Rows, most: int) ->
     lifts, weights, mix = beside
     places, chances = [np.empty((0, most), dtype=np.int64)], [np.empty((0, most))]
     candidates = min(max(most, label_weights.CANDIDATES), net.bias.shape[0])
-    for part in _parts(rows):
+    for part in parts(rows, net.bias.shape[0]):
         found = _candidates(net, lifts, mix.share, texts, part, candidates)
         some, values = _anew(weights, mix.trust, texts, part, *found, most)
         places.append(some)

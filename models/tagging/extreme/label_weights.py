@@ -45,14 +45,20 @@ class Asked(NamedTuple):
 
 
 def asked(rows: Rows, wrong: Places, has: list[Places]) -> Asked:
-    """Returns the texts with each of their labels, then with the wrong ones, of shape (rows, labels of each).
+    """Returns the texts with each of their labels, then with those that are taken for them, (rows, labels of each).
 
-    >>> asked(np.array([4]), np.array([[2, 3]]), [np.array([])] * 4 + [np.array([7])]).label.tolist()
+    Where labels are few, some of the likeliest `wrong` ones may be right; those are not asked about twice.
+
+    >>> asked(np.array([4]), np.array([[2, 3, 7]]), [np.array([])] * 4 + [np.array([7])]).label.tolist()
     [7, 2, 3]
     """
     own = np.concatenate([has[row] for row in rows]).astype(np.int64)
     text = np.concatenate([np.repeat(rows, [has[row].size for row in rows]), np.repeat(rows, wrong.shape[1])])
-    return Asked(text, np.concatenate([own, wrong.ravel()]), np.arange(text.size) < own.size)
+    kept = np.concatenate(
+        [np.ones(own.size, dtype=np.bool_)]
+        + [~np.isin(places, has[row]) for places, row in zip(wrong, rows, strict=True)]
+    )
+    return Asked(text[kept], np.concatenate([own, wrong.ravel()])[kept], (np.arange(text.size) < own.size)[kept])
 
 
 def learn(lifts: Lifts, texts: Bags, given: Asked, watch: training.Watch) -> Lifts:
@@ -66,8 +72,8 @@ def learn(lifts: Lifts, texts: Bags, given: Asked, watch: training.Watch) -> Lif
     keys = (word * labels + lifts.pairs.word)[order]
     place, answer = bags.places(texts, given.text)
     wanted = texts.word[place] * labels + given.label[answer]
-    found = np.minimum(np.searchsorted(keys, wanted), max(0, keys.size - 1))
-    known = keys[found] == wanted
+    found = np.searchsorted(keys, wanted)
+    known = np.isin(wanted, keys)  # others never stood together, or not oftener than by chance
     pair = tc.as_tensor(order[found[known]])
     value = tc.as_tensor(texts.value[place[known]].astype(np.float64)).unsqueeze(-1)
     owner, label = tc.as_tensor(answer[known]), tc.as_tensor(given.label)

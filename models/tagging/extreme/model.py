@@ -179,7 +179,7 @@ def peer(case: Run) -> Callable[[Rows], Answers]:
 
     def answer(rows: Rows) -> Answers:
         parts = []
-        for some in np.array_split(rows, max(1, -(-rows.size // label_table.ROWS_AT_ONCE))):
+        for some in label_table.parts(rows, len(biases)):
             scores = (table[some] @ matrix).toarray() + np.array(biases)
             parts.append(label_table.best_of(scores, min(SHOWN, len(biases))))
         found = np.concatenate([places for places, _ in parts]), np.concatenate([values for _, values in parts])
