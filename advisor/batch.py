@@ -9,6 +9,7 @@ goes on where it stopped: lines whose id stands in the output are passed over, a
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -191,7 +192,7 @@ def results(asked: Iterable[Line], *, workers: int) -> Iterator[Written]:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_stopping_to_the_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
         yield from _in_order(pool, asked, most=workers * AHEAD)
     finally:
@@ -201,7 +202,8 @@ def results(asked: Iterable[Line], *, workers: int) -> Iterator[Written]:
 def _in_order(pool: "Executor", asked: Iterable[Line], *, most: int) -> Iterator[Written]:
     waiting: deque[Future[Written]] = deque()
     for chunk in chunks(asked, CHUNK):
-        waiting.append(pool.submit(framed, chunk))
+        with _stopping_left_to_the_parent():
+            waiting.append(pool.submit(framed, chunk))  # starts a worker where none is idle
         if len(waiting) >= most:
             yield waiting.popleft().result()
     while waiting:
@@ -224,7 +226,17 @@ def chunks(asked: Iterable[Line], size: int) -> Iterator[list[Line]]:
         yield chunk
 
 
-def _leave_stopping_to_the_parent() -> None:
+@contextmanager
+def _stopping_left_to_the_parent() -> Iterator[None]:
+    """Has workers that start meanwhile never hear of Ctrl-C, which reaches the whole group: the parent ends the pool.
+
+    What a process blocks is blocked in its children from their first instruction on; a handler that a worker sets for
+    itself would come after its imports.
+    """
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends the pool
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

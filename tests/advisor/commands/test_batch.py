@@ -3,10 +3,12 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -155,6 +157,27 @@ def test_control_c_stops_all_processes_and_leaves_whole_lines(tmp_path):
     assert err.decode().strip() == "advisor: stopped"
     assert out.read_bytes().endswith(b"\n")
     assert 0 < len(read(out)) < 5_000
+
+
+def hears_control_c(process):
+    """Whether Python has set its handler there, which it does before it imports anything of ours."""
+    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process}/status").read_text())
+    return bool(int(caught[1], 16) >> (signal.SIGINT - 1) & 1)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="children are told by Linux alone")
+def test_control_c_while_the_workers_start_stops_them_without_a_traceback(tmp_path):
+    source = write(tmp_path / "in.jsonl", [{"text": f"How many hours will job {n} take?"} for n in range(500)])
+    command = [sys.executable, "-m", "advisor", "batch", str(source), str(tmp_path / "out.jsonl"), "--workers", "4"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while sum(hears_control_c(int(child)) for child in children.read_text().split()) < 3:
+        time.sleep(0.005)  # of four, and one more that tracks what they share
+    time.sleep(0.05)  # amid the imports
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.decode().strip() == "advisor: stopped"
 
 
 def test_two_runs_do_not_write_the_same_file(asked, tmp_path, capsys):
