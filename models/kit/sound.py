@@ -2,8 +2,12 @@
 frames of log-energies in bands that are spaced as the ear hears (mel).
 """
 
+import base64
+import binascii
+import io
 import json
 import wave
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,13 +23,15 @@ Samples = npt.NDArray[np.float32]
 FRAME_SECONDS, HOP_SECONDS = 0.032, 0.016
 BANDS, LOWEST_HERTZ = 32, 100.0
 DIGITS = 2  # after the point of a sample that was made
+DATA_URL = "data:"
 QUIETEST = 1e-6  # energy added before the logarithm
 FEWEST, MOST = 3, 6  # symbols in a string that is made
 SPEEDS, GAINS_DB, GAPS_SECONDS = (0.85, 1.15), (-6.0, 6.0), (0.03, 0.2)  # drawn evenly within
 
 
 def read(cell: Any, *, rate: int, folder: Path, where: str) -> Samples:
-    """Returns the samples of a cell, a list of numbers or the path of a WAV file, at `rate` samples a second.
+    """Returns the samples of a cell at `rate` samples a second: a list of numbers, the path of a WAV file, or the file
+    itself as a data URL (`data:audio/wav;base64,…`).
 
     Several channels are averaged. Raises `TableError`, which begins with `where`.
     """
@@ -42,9 +48,9 @@ def read(cell: Any, *, rate: int, folder: Path, where: str) -> Samples:
         return samples
     if not isinstance(cell, str):
         raise TableError(f"{where}: should be the path of a WAV file or a list of samples, not {cell!r}")
-    path = folder / Path(cell).expanduser()
+    path, source = _opened(cell, folder=folder, where=where)
     try:
-        with wave.open(str(path)) as file:
+        with wave.open(source) as file:
             width, channels, own = file.getsampwidth(), file.getnchannels(), file.getframerate()
             data = file.readframes(file.getnframes())
     except FileNotFoundError:
@@ -59,6 +65,30 @@ def read(cell: Any, *, rate: int, folder: Path, where: str) -> Samples:
     mono: Samples = raw.astype(np.float32).reshape(-1, channels).mean(axis=1)
     sound: Samples = mono if own == rate else stretched(mono, own / rate)
     return sound
+
+
+def column(cells: pl.Series, rows: Sequence[int] | None = None, *, rate: int, folder: Path) -> list[Samples]:
+    """Returns the sounds of a column, or of those rows (from 0) of it; raises `TableError` that names the row.
+
+    >>> column(pl.Series("heard", [[0.0, 1.0], [2.0]]), [1], rate=8000, folder=Path())
+    [array([2.], dtype=float32)]
+    """
+    return [
+        read(cells[row], rate=rate, folder=folder, where=f"row {row + 1}: {cells.name}")
+        for row in (range(len(cells)) if rows is None else rows)
+    ]
+
+
+def _opened(cell: str, *, folder: Path, where: str) -> tuple[Path | str, str | io.BytesIO]:
+    """Returns what a WAV file is called in errors, and its path, or its bytes where the cell holds them."""
+    if not cell.startswith(DATA_URL):
+        path = folder / Path(cell).expanduser()
+        return path, str(path)
+    kind, _, body = cell.partition(",")
+    try:
+        return f"{kind[:60]},…", io.BytesIO(base64.b64decode(body, validate=True))
+    except binascii.Error as error:
+        raise TableError(f"{where}: {kind[:60]},…: not base64 ({error})") from None
 
 
 def stretched(samples: Samples, factor: float) -> Samples:

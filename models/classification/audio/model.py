@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-import listener
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from listener import Frames, Model, Vector
 
 import tensor_core as tc
-from models.kit import cells, columns, config, dataset, labels, metrics, signals, sound, splits, training
+from models.kit import cells, columns, config, dataset, labels, listener, metrics, signals, sound, splits
 from models.kit.config import Between
 from models.kit.errors import count
+from models.kit.listener import Frames, Model, Vector
 from models.kit.sound import Samples
 from models.kit.splits import Rows, Split
-from models.kit.task import Case, Data, Fitted, Onnx, Task, Trained
+from models.kit.task import Case, Data, Fitted, Task, Trained
 
 FRAMES_COMPARED = 24  # to which the peer brings all sounds
 
@@ -77,11 +76,7 @@ def read(settings: Settings, folder: Path, most: int | None) -> Data[list[Sample
     chosen = np.arange(places.size)
     if most is not None and most < places.size and not settings.copies:
         chosen = np.sort(np.random.default_rng(settings.seed).permutation(places.size)[:most])
-    column = table.frame[settings.sound]
-    sounds = [
-        sound.read(column[row], rate=settings.rate, folder=folder, where=f"row {row + 1}: {settings.sound}")
-        for row in places[chosen].tolist()
-    ]
+    sounds = sound.column(table.frame[settings.sound], places[chosen].tolist(), rate=settings.rate, folder=folder)
     group, part = (
         None if name is None else cells.texts(table.frame[name]).fill_null("").to_numpy()[places[chosen]]
         for name in (settings.group, settings.part)
@@ -157,25 +152,12 @@ def peer(case: Run) -> Callable[[Rows], Vector]:
 def fit(case: Run) -> Fitted[Model]:
     """Returns the listener, trained on the training sounds, as its loss was lowest on the validation sounds."""
     settings, (classes, target, frames) = case.settings, case.prepared
-    train, stops = case.split.train, case.split.validation
-    generator = np.random.default_rng(settings.seed)
-    tc.manual_seed(settings.seed)
-    net = listener.Network(classes=len(classes), width=settings.width, dropout=settings.dropout)
 
-    def loss(places: Rows | None) -> tc.Tensor:
-        rows = train if places is None else train[places]
-        heard = [listener.masked(frames[row], generator, share=settings.hidden_share) for row in rows]
-        found: tc.Tensor = tc.cross_entropy(net(*listener.stacked(heard)), tc.as_tensor(target[rows]))
+    def loss(odds: tc.Tensor, rows: Rows) -> tc.Tensor:
+        found: tc.Tensor = tc.cross_entropy(odds, tc.as_tensor(target[rows]))
         return found
 
-    def validation_loss() -> tc.Tensor:
-        odds = listener.odds(net, [frames[row] for row in stops])
-        found: tc.Tensor = tc.cross_entropy(tc.as_tensor(odds), tc.as_tensor(target[stops]))
-        return found
-
-    objective = training.Objective(train.size, loss, validation_loss if stops.size else None)
-    run = training.by_batches(net, objective, settings)
-    net.eval()
+    net, run = listener.train(frames, case.split, loss, outputs=len(classes), settings=settings)
     return Fitted(Model(classes, net, settings.width), *run)
 
 
@@ -210,21 +192,12 @@ def questions(case: Run) -> pl.DataFrame:
 def inputs(table: pl.DataFrame, model: Model, settings: Settings) -> list[Samples]:
     """Returns the sounds of a new table; paths of WAV files are relative to where the program runs."""
     columns.check_name(table, settings.sound, setting="sound")
-    column = table[settings.sound]
-    return [
-        sound.read(column[row], rate=settings.rate, folder=Path(), where=f"row {row + 1}: {settings.sound}")
-        for row in range(table.height)
-    ]
+    return sound.column(table[settings.sound], rate=settings.rate, folder=Path())
 
 
 def take(examples: list[Samples], rows: Rows) -> list[Samples]:
     """Returns those sounds."""
     return [examples[row] for row in rows]
-
-
-def onnx(model: Model, settings: Settings) -> Onnx:
-    """Returns the network as a function of frames of one length and of where they are."""
-    return Onnx(model.net, (tc.zeros(2, sound.BANDS, 64), tc.ones(2, 1, 32)))
 
 
 def draw(folder: Path, trained: Trained[Settings, list[Samples], Prepared, Model, Vector]) -> None:
@@ -255,8 +228,8 @@ TEMPLATE = Task(
     save=listener.save,
     load=lambda folder, settings: listener.load(folder),
     take=take,
-    onnx=onnx,
-    features=lambda model: tuple(f"band {place}" for place in range(1, sound.BANDS + 1)),
+    onnx=listener.onnx,
+    features=listener.features,
     plots=draw,
     smoke={"epochs": 6, "width": 32, "learning_rate": 0.006, "copies": 16, "snr_db": 30},
     smoke_examples=600,

@@ -11,11 +11,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import polars as pl
 import pytest
-from listener import masked
 from model import TEMPLATE
 
 from models.kit import program, programs
 from models.kit.config import write
+from models.kit.listener import masked
 
 PROJECT = Path(__file__).resolve().parents[1]
 RATE = 8000

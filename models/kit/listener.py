@@ -1,17 +1,19 @@
-"""The listener's parts: its network over frames of a sound, what it is spared in training, and its files."""
+"""A listener: a network over the frames of a sound, what is hidden from it in training, and its files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 import tensor_core as tc
-from models.kit import files
+from models.kit import files, training
 from models.kit.errors import ArtefactError
 from models.kit.sound import BANDS
+from models.kit.splits import Rows, Split
+from models.kit.task import Onnx
 
 SCHEMA = 1
 LEARNED, WEIGHTS = "preprocess.json", "weights.safetensors"
@@ -25,11 +27,12 @@ Vector = npt.NDArray[np.float64]
 
 
 class Model(NamedTuple):
-    """A trained listener: the classes, its network, and the width of its layers."""
+    """A trained listener: the classes, its network, the width of its layers, and what else its template keeps."""
 
     classes: tuple[str, ...]
     net: "Network"
     width: int
+    told: Mapping[str, Any] = {}
 
 
 class Network(tc.nn.Module):
@@ -91,6 +94,37 @@ def masked(frames: Frames, generator: np.random.Generator, *, share: float) -> F
     return found
 
 
+def train(
+    frames: Sequence[Frames],
+    split: Split,
+    loss: Callable[[tc.Tensor, Rows], tc.Tensor],
+    *,
+    outputs: int,
+    settings: Any,
+) -> tuple[Network, training.Run]:
+    """Returns a network with its state of the lowest loss on the validation sounds, and how training went.
+
+    `loss` is of the log-odds for the sounds at some places. Settings: width, dropout, hidden_share, and those of
+    `training.Stepping`.
+    """
+    generator = np.random.default_rng(settings.seed)
+    tc.manual_seed(settings.seed)
+    net = Network(classes=outputs, width=settings.width, dropout=settings.dropout)
+
+    def training_loss(places: Rows | None) -> tc.Tensor:
+        rows = split.train if places is None else split.train[places]
+        heard = [masked(frames[row], generator, share=settings.hidden_share) for row in rows]
+        return loss(net(*stacked(heard)), rows)
+
+    def validation_loss() -> tc.Tensor:
+        return loss(tc.as_tensor(odds(net, [frames[row] for row in split.validation])), split.validation)
+
+    stops = validation_loss if split.validation.size else None
+    run = training.by_batches(net, training.Objective(split.train.size, training_loss, stops), settings)
+    net.eval()
+    return net, run
+
+
 def odds(net: Network, frames: Sequence[Frames]) -> Vector:
     """Returns log-odds of shape (sounds, classes)."""
     net.eval()
@@ -105,7 +139,7 @@ def odds(net: Network, frames: Sequence[Frames]) -> Vector:
 
 def save(model: Model, folder: Path) -> None:
     """Writes preprocess.json and weights.safetensors."""
-    learned = {"schema": SCHEMA, "width": model.width, "classes": model.classes}
+    learned = {"schema": SCHEMA, "width": model.width, "classes": model.classes, "told": dict(model.told)}
     files.write(folder / LEARNED, json.dumps(learned, ensure_ascii=False) + "\n")
     tc.nn.save_safetensors(model.net.state_dict(), folder / WEIGHTS)
 
@@ -119,6 +153,16 @@ def load(folder: Path) -> Model:
         classes, width = tuple(map(str, learned["classes"])), int(learned["width"])
         net = Network(classes=len(classes), width=width, dropout=0.0)
         net.load_state_dict(tc.nn.load_safetensors(folder / WEIGHTS))
-        return Model(classes, net, width)
+        return Model(classes, net, width, dict(learned.get("told", {})))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtefactError(f"{folder}: the saved model does not fit ({error}); run train.py again") from None
+
+
+def onnx(model: Model, settings: Any) -> Onnx:
+    """Returns the network as a function of frames of one length and of where they are."""
+    return Onnx(model.net, (tc.zeros(2, BANDS, 64), tc.ones(2, 1, 32)))
+
+
+def features(model: Model) -> tuple[str, ...]:
+    """Returns what the network sees: the log-energy of each band."""
+    return tuple(f"band {place}" for place in range(1, BANDS + 1))
