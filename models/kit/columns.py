@@ -48,8 +48,11 @@ def assign(
     group: str | None = None,
     time: str | None = None,
     leave_out: Iterable[str] = (),
+    reads: Iterable[str] = (),
 ) -> Roles:
     """Returns the roles of all columns; raises `TableError` when the table cannot serve the task.
+
+    `reads` are columns that a template reads in its own way, as texts; with any, no column becomes an input.
 
     >>> sizes, cities = ["1,5", "2,5", "?"] * 4, ["A", "B"] * 6
     >>> frame = pl.DataFrame({"row": range(12), "size": sizes, "city": cities, "price": range(5, 17)})
@@ -59,13 +62,15 @@ def assign(
     >>> roles.decisions[0]
     "column 'row' numbers the rows; left out"
     """
-    leave_out = tuple(leave_out)
+    leave_out, reads = tuple(leave_out), tuple(reads)
     named = [("target", target), ("group", group), ("time", time), *(("leave_out", name) for name in leave_out)]
     for setting, name in named:
         if name is not None:
             check_name(frame, name, setting=setting)
     if clash := {group, time, *leave_out} & {target}:
         raise TableError(f"column {clash.pop()!r} is the target, so it cannot also be group, time or left out")
+    if target in reads:
+        raise TableError(f"column {target!r} is the target, so it cannot also be what is read")
     if frame.height < FEWEST_ROWS:
         raise TableError(
             f"only {count(frame.height, 'row')}; at least {FEWEST_ROWS} are needed to train and test, "
@@ -73,6 +78,8 @@ def assign(
         )
     mark = cells.likely_mark(frame)
     target_column, decisions = _target(frame[target], task, mark)
+    if reads:
+        return Roles(target_column, (), tuple(decisions))
     known = target_values(frame, target_column).is_not_null()
     frame = frame.filter(known)
     answers = target_values(frame, target_column)

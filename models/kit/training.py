@@ -126,6 +126,12 @@ def by_batches(net: tc.nn.Module, objective: Objective, settings: Stepping) -> R
         return _mini_batches(net, objective, watch, "adam", settings)
 
 
+def by_lbfgs(net: tc.nn.Module, objective: Objective, *, budget_seconds: float) -> Run:
+    """Trains the network in place with L-BFGS over all examples, for a convex objective of a template's own."""
+    with watched(budget_seconds=budget_seconds) as watch:
+        return _lbfgs(net, objective, watch)
+
+
 def penalty(net: tc.nn.Module) -> tc.Tensor:
     """Returns the sum of squares of all weights; intercepts (tensors of one axis) are not penalised.
 
