@@ -49,8 +49,11 @@ def assign(
     group: str | None = None,
     time: str | None = None,
     leave_out: Iterable[str] = (),
+    reads: Iterable[str] = (),
 ) -> Roles:
     """Returns the roles of all columns; raises `TableError` when the table cannot serve the task.
+
+    `reads` are columns that a template reads in its own way, as texts; with any, no column becomes an input.
 
     >>> sizes, cities = ["1,5", "2,5", "?"] * 4, ["A", "B"] * 6
     >>> frame = pl.DataFrame({"row": range(12), "size": sizes, "city": cities, "price": range(5, 17)})
@@ -60,7 +63,7 @@ def assign(
     >>> roles.decisions[0]
     "column 'row' numbers the rows; left out"
     """
-    return _assign(frame, {"target": (target,)}, task, group, time, tuple(leave_out))[1]
+    return _assign(frame, {"target": (target,)}, task, group, time, tuple(leave_out), tuple(reads))[1]
 
 
 def assign_several(
@@ -102,6 +105,7 @@ def _assign(
     group: str | None,
     time: str | None,
     leave_out: tuple[str, ...],
+    reads: tuple[str, ...] = (),
 ) -> tuple[tuple[Column, ...], Roles]:
     """Returns the targets and the roles; `named` holds the names of the targets under the name of their setting."""
     ((where, targets),) = named.items()
@@ -115,6 +119,8 @@ def _assign(
         raise TableError(f"{where}: column {twice.pop()!r} is named twice; name each once")
     if clash := {group, time, *leave_out} & set(targets):
         raise TableError(f"column {clash.pop()!r} is the target, so it cannot also be group, time or left out")
+    if both := set(targets) & set(reads):
+        raise TableError(f"column {both.pop()!r} is the target, so it cannot also be what is read")
     if frame.height < FEWEST_ROWS:
         raise TableError(
             f"only {count(frame.height, 'row')}; at least {FEWEST_ROWS} are needed to train and test, "
@@ -123,6 +129,8 @@ def _assign(
     mark = cells.likely_mark(frame)
     read = [_target(frame[name], task, mark) for name in targets]
     columns, decisions = tuple(column for column, _ in read), [each for _, said in read for each in said]
+    if reads:
+        return columns, Roles(columns[0], (), tuple(decisions))
     frame = frame.filter(complete(frame, columns))
     if frame.height < FEWEST_ROWS:
         raise TableError(f"{where}: only {count(frame.height, 'row')} with all of {listed(targets)}")

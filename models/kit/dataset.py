@@ -1,6 +1,7 @@
 """The data of a run that learns one column of a table: the rows that have a target, and the roles of the columns."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -8,20 +9,25 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from models.kit import cache, cells, columns, samples, tables
+from models.kit import cache, cells, columns, corpus, samples, tables
 from models.kit.config import Labelled
-from models.kit.errors import TableError
+from models.kit.errors import TableError, count
 from models.kit.task import Data
 
 FEWEST_OF_CLASS = 5  # rows that a class keeps when only some rows of a table are used
 
 
 def load(
-    settings: Labelled, *, folder: Path, task: Literal["regression", "classification"], most_rows: int | None = None
+    settings: Labelled,
+    *,
+    folder: Path,
+    task: Literal["regression", "classification"],
+    most_rows: int | None = None,
+    reads: Iterable[str] = (),
 ) -> Data[pl.DataFrame]:
     """Returns the rows that have a target, and as `about` the roles of the columns; raises `TableError`.
 
-    `table` of the settings is relative to `folder`.
+    `table` of the settings is relative to `folder`; `reads` are columns that the template reads in its own way.
 
     With `most_rows`, that many rows are drawn at random (by the seed), and some of each class beyond them.
     """
@@ -37,6 +43,7 @@ def load(
         group=settings.group,
         time=settings.time,
         leave_out=settings.leave_out,
+        reads=reads,
     )
     known = columns.target_values(frame, roles.target).is_not_null()
     return Data(
@@ -66,6 +73,24 @@ def drawn(
     numbers = 1 + _drawn(rows, most, labels, seed=seed)
     said = f"only {numbers.size:,} of {rows:,} rows are used, drawn at random"
     return source.frame[numbers - 1], numbers, (*source.notes, said)
+
+
+def with_text(data: Data[pl.DataFrame], column: str) -> Data[pl.DataFrame]:
+    """Returns the rows that have a text in that column, and a sentence about the others.
+
+    >>> data = Data("notes.csv", "", pl.DataFrame({"note": ["fine", None]}), np.array([1, 2]))
+    >>> with_text(data, "note").decisions
+    ("column 'note': 1 row without a text left out",)
+    """
+    given = np.array([bool(text) for text in corpus.texts(data.examples, column)], dtype=np.bool_)
+    empty = int((~given).sum())
+    notes = (f"column {column!r}: {count(empty, 'row')} without a text left out",) if empty else ()
+    return data._replace(
+        examples=data.examples.filter(pl.Series(given)),
+        numbers=data.numbers[given],
+        decisions=(*data.decisions, *notes),
+        noun="text",
+    )
 
 
 def _drawn(rows: int, most: int, labels: pl.Series | None, *, seed: int) -> npt.NDArray[np.int64]:

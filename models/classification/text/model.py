@@ -83,16 +83,8 @@ Run = Case[Settings, pl.DataFrame, Prepared]
 
 def read(settings: Settings, folder: Path, most: int | None) -> Data[pl.DataFrame]:
     """Returns the rows that have a class and a text."""
-    data = dataset.load(settings, folder=folder, task="classification", most_rows=most)
-    given = np.array([bool(text) for text in corpus.texts(data.examples, settings.text)])
-    empty = int((~given).sum())
-    notes = (f"column {settings.text!r}: {empty:,} rows without a text are left out",) if empty else ()
-    return data._replace(
-        examples=data.examples.filter(pl.Series(given)),
-        numbers=data.numbers[given],
-        decisions=(*(each for each in data.decisions if each not in data.about.decisions), *notes),
-        noun="text",
-    )
+    data = dataset.load(settings, folder=folder, task="classification", most_rows=most, reads=[settings.text])
+    return dataset.with_text(data, settings.text)
 
 
 def named(data: Data[pl.DataFrame]) -> npt.NDArray[np.object_]:
