@@ -112,14 +112,14 @@ def precision_recall(path: Path, positive: npt.NDArray[np.bool_], probability: V
         axes.legend(frameon=False, loc="lower left")
 
 
-def bars(path: Path, values: Vector, *, names: Sequence[str], title: str, axis: str) -> None:
-    """Draws a value from 0 to 1 for each name, the first ones on top."""
+def bars(path: Path, values: Vector, *, names: Sequence[str], title: str, axis: str, most: float = 1.0) -> None:
+    """Draws a value from 0 to `most` for each name, the first ones on top."""
     with _axes(path, title) as axes:
         shown = range(min(len(names), MOST_BARS))
         axes.barh(shown, values[: len(shown)], color=COLOUR)
         axes.set_yticks(shown, [_label(names[place]) for place in shown], fontsize=8)
         axes.invert_yaxis()
-        axes.set_xlim(0, 1)
+        axes.set_xlim(0, most)
         axes.set_xlabel(axis)
 
 
@@ -145,18 +145,49 @@ def learning_curve(path: Path, history: Sequence[Point], *, title: str) -> None:
         axes.legend(frameon=False)
 
 
-def attention(path: Path, weights: Vector, sources: Sequence[str], targets: Sequence[str], *, title: str) -> None:
-    """Draws how much each word of a target (down) comes from each word of its source (across): a diagonal keeps order.
+def shares(
+    path: Path, values: Vector, down: Sequence[str], across: Sequence[str], *, title: str, axes: tuple[str, str]
+) -> None:
+    """Draws a table of shares, the darker the more; `axes` says what stands down and what across.
 
-    weights: (targets, sources), from 0 to 1.
+    values: (down, across), from 0 to 1.
+    """
+    with _axes(path, title) as drawn:
+        drawn.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        drawn.set_xticks(range(len(across)), [_label(name) for name in across], rotation=90, fontsize=7)
+        drawn.set_yticks(range(len(down)), [_label(name) for name in down], fontsize=7)
+        drawn.grid(visible=False)
+        drawn.set_ylabel(axes[0])
+        drawn.set_xlabel(axes[1])
+
+
+def curve(path: Path, values: Vector, *, title: str, axes: tuple[str, str]) -> None:
+    """Draws values from 0 to 1, the first at 1; `axes` says what stands up and what across."""
+    from matplotlib.ticker import MaxNLocator
+
+    with _axes(path, title) as drawn:
+        drawn.plot(range(1, len(values) + 1), values, color=COLOUR, marker="o" if len(values) <= MOST_BARS else None)
+        drawn.set_ylim(0, 1.03)
+        drawn.xaxis.set_major_locator(MaxNLocator(integer=True))
+        drawn.set_ylabel(axes[0])
+        drawn.set_xlabel(axes[1])
+
+
+def plane(
+    path: Path, points: Vector, *, title: str, groups: Sequence[int] = (), names: Sequence[str] = (), axis: str
+) -> None:
+    """Draws points in a plane, in the colour of the group of each or with the name of each; `axis` names both axes.
+
+    points: (points, 2).
     """
     with _axes(path, title) as axes:
-        axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(len(sources)), [_label(word) for word in sources], rotation=90, fontsize=7)
-        axes.set_yticks(range(len(targets)), [_label(word) for word in targets], fontsize=7)
-        axes.grid(visible=False)
-        axes.set_xlabel("source")
-        axes.set_ylabel("target")
+        shown = slice(None, None, max(1, -(-len(points) // MOST_POINTS)))
+        colour = np.asarray(groups)[shown] if len(groups) else COLOUR
+        axes.scatter(*points[shown].T, s=14, alpha=0.7, c=colour, cmap="tab20" if len(groups) else None, linewidths=0)
+        for (x, y), name in zip(points, names, strict=False):
+            axes.annotate(_label(name), (x, y), xytext=(3, 3), textcoords="offset points", fontsize=7)
+        axes.set_xlabel(f"first {axis}")
+        axes.set_ylabel(f"second {axis}")
 
 
 @contextmanager

@@ -55,6 +55,21 @@ def read(settings: Settings, folder: Path, most: int | None) -> Data[pl.DataFram
     return Data(settings.table, source.sha256, frame, numbers, (*notes, *roles.decisions), about=roles)
 
 
+def plane(inputs: Matrix) -> Matrix:
+    """Returns rows as points in the plane of their two largest principal components, to be looked at.
+
+    >>> plane(np.array([[0.0, 0.0], [3.0, 4.0]])).round(1).tolist()
+    [[-2.5, 0.0], [2.5, 0.0]]
+    """
+    centred = inputs - inputs.mean(axis=0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    two = np.zeros((inputs.shape[1], 2))
+    two[:, : min(2, len(directions))] = directions[:2].T
+    turned = np.sign(two[np.abs(two).argmax(axis=0), [0, 1]])  # a direction has no sign of its own
+    found: Matrix = centred @ two * np.where(turned == 0, 1, turned)
+    return found
+
+
 def assign(frame: pl.DataFrame, *, check: str | None, leave_out: tuple[str, ...]) -> Roles:
     """Returns the roles of the columns of a table without an answer; raises `TableError`.
 

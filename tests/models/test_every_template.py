@@ -124,6 +124,7 @@ def test_smoke_training_is_short_and_beats_the_dummy(trained: tuple[int, dict[st
 def test_a_run_leaves_what_a_starter_owes(starter: Path, trained: tuple[int, dict[str, Any]]) -> None:
     names = {file.name for file in (starter / "output").iterdir()}
     assert names >= {"metrics.json", "predictions.csv", "MODEL_CARD.md", "config.yaml", "contents.json"}
+    assert any(name.endswith(".png") for name in names)  # a picture of what came out
     assert not {file.suffix for file in (starter / "output").iterdir()} & {".pkl", ".pickle", ".pt", ".joblib", ".npy"}
     found = trained[1]
     assert set(found["onnx"]) in ({"file", "checked"}, {"why_not"})

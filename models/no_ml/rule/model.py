@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from models.kit import config, dataset, files, metrics, rule_text, rules, splits, tabular
+from models.kit import config, dataset, files, metrics, plots, rule_text, rules, splits, tabular
 from models.kit.config import Between
 from models.kit.errors import TableError, count
 from models.kit.rule_ops import Value
@@ -21,6 +21,7 @@ RULE_FILE, SQL_FILE, PYTHON_FILE = "rule.json", "rule.sql", "rule.python.txt"  #
 MOST_LABELS = 200  # different answers that the tree learns as classes; more are learned as numbers
 MOST_SHOWN = 12  # exceptions
 FEWEST_ROWS = 10
+OURS, TREE, COMMONEST = "the rule", "scikit-learn decision tree", "commonest answer"
 
 Flags = npt.NDArray[np.bool_]
 Answers = list[Value]
@@ -176,12 +177,21 @@ def _numbers(column: pl.Series, as_: rules.Input) -> npt.NDArray[np.float64]:
     return ranks.cast(pl.Float64).fill_null(-1.0).to_numpy()
 
 
+def draw(folder: Path, trained: Trained[Settings, pl.DataFrame, Answers, rules.Rule, Answers]) -> None:
+    """Draws the share of test rows that the rule, the tree and the commonest answer give rightly."""
+    actual = [trained.case.prepared[row] for row in trained.case.split.test]
+    given = {OURS: trained.ours, TREE: trained.peer or [], COMMONEST: trained.dummy}
+    found = {name: right(answers, actual).mean() for name, answers in given.items() if answers}
+    title, axis = "Rows that are right", "share of test rows"
+    plots.bars(folder / "right.png", np.array([*found.values()]), names=[*found], title=title, axis=axis)
+
+
 TEMPLATE = Task(
     settings=Settings,
     title=lambda settings: "A rule",
-    dummy_title="commonest answer",
-    peer_title="scikit-learn decision tree",
-    ours_title="the rule",
+    dummy_title=COMMONEST,
+    peer_title=TREE,
+    ours_title=OURS,
     metrics=metrics.chosen("accuracy"),
     read=read,
     split=split,
@@ -200,6 +210,7 @@ TEMPLATE = Task(
     take=tabular.take,
     onnx="a rule is not arithmetic on arrays; rule.sql and rule.python.txt say it in other languages",
     features=lambda rule: rules.columns(rule.expression),
+    plots=draw,
     files=write,
     refusal=refusal,
 )

@@ -16,12 +16,12 @@ import numpy.typing as npt
 import polars as pl
 
 import tensor_core as tc
-from models.kit import cells, columns, config, dataset, events, files, metrics, splits, training
+from models.kit import cells, columns, config, dataset, events, files, metrics, plots, splits, training
 from models.kit.config import Between
 from models.kit.errors import ArtefactError, TableError, Unavailable, count
 from models.kit.metrics import Metric
 from models.kit.splits import Rows, Split
-from models.kit.task import Case, Data, Fitted, Task
+from models.kit.task import Case, Data, Fitted, Task, Trained
 
 Vector = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -223,6 +223,15 @@ def load(folder: Path, settings: Settings) -> Model:
     return Model(tuple(scores), np.array(list(scores.values())))
 
 
+def draw(folder: Path, trained: Trained[Settings, Names, Graph, Model, Vector]) -> None:
+    """Draws the scores of the first nodes."""
+    nodes, scores = trained.fitted.model
+    first = np.argsort(-scores, kind="stable")[: plots.MOST_BARS]
+    names, most = [nodes[place] for place in first], 1.05 * float(scores.max())
+    title, axis = "The most important nodes", "share of the walk's visits"
+    plots.bars(folder / "scores.png", scores[first], names=names, title=title, axis=axis, most=most)
+
+
 TEMPLATE = Task(
     settings=Settings,
     title=lambda settings: "Importance in a network of links (PageRank)",
@@ -246,6 +255,7 @@ TEMPLATE = Task(
     take=lambda names, rows: names[rows],
     onnx="the scores are a table of nodes, not a function of inputs",
     features=lambda model: ("links",),
+    plots=draw,
     smoke={},
     smoke_examples=None,
 )

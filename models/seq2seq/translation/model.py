@@ -219,7 +219,10 @@ def draw(folder: Path, trained: Trained[Settings, Texts, Prepared, Model, list[S
         looked = [wording.attention(one, other, case.prepared.learned) for one, other in short]
         turned = max(range(len(short)), key=lambda place: wording.inversions(looked[place]))
         title = "Where the words of a target come from"
-        plots.attention(folder / "inversions.png", looked[turned], *short[turned], title=title)
+        source, target = short[turned]
+        plots.shares(
+            folder / "inversions.png", looked[turned], target, source, title=title, axes=("target", "source")
+        )  # a diagonal keeps order
 
 
 TEMPLATE = Task(

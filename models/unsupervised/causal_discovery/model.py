@@ -12,7 +12,7 @@ import polars as pl
 from arrows import Graph, discover, distance, equations
 
 import tensor_core as tc
-from models.kit import dataset, files, metrics, preprocess, report, splits, tables, tabular, training, unlabelled
+from models.kit import dataset, files, metrics, plots, preprocess, report, splits, tables, tabular, training, unlabelled
 from models.kit.config import Between
 from models.kit.errors import TableError, did_you_mean
 from models.kit.metrics import Draws, Metric
@@ -227,6 +227,13 @@ def listed(folder: Path, trained: Trained[Any, Any, Any, Model, Found]) -> None:
     files.write(folder / ARROWS_FILE, report.to_csv(["from", "to", "weight", "share of resamples"], rows))
 
 
+def draw(folder: Path, trained: Trained[Any, Any, Any, Model, Found]) -> None:
+    """Draws how often each arrow came back in bootstrap samples."""
+    model, title = trained.fitted.model, "Share of bootstrap samples with this arrow"
+    names = model.learned.features
+    plots.shares(folder / "arrows.png", model.share.numpy(), names, names, title=title, axes=("from", "to"))
+
+
 TEMPLATE = Task(
     settings=Settings,
     title=lambda settings: "Arrows between columns",
@@ -253,6 +260,7 @@ TEMPLATE = Task(
     take=tabular.take,
     onnx=onnx,
     features=unlabelled.features,
+    plots=draw,
     files=listed,
     smoke={"resamples": 10},
     smoke_examples=None,

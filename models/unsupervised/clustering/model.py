@@ -12,7 +12,7 @@ import polars as pl
 from kmeans import Grouping, distances, lloyd, nearest
 
 import tensor_core as tc
-from models.kit import files, metrics, preprocess, report, tabular, training, unlabelled
+from models.kit import files, metrics, plots, preprocess, report, tabular, training, unlabelled
 from models.kit.config import Between
 from models.kit.errors import TableError
 from models.kit.metrics import Draws, Metric
@@ -198,6 +198,13 @@ def groups(folder: Path, trained: Trained[Any, Any, Any, Model, Groups]) -> None
     files.write(folder / GROUPS_FILE, report.to_csv(names, rows))
 
 
+def draw(folder: Path, trained: Trained[Any, pl.DataFrame, Prepared, Model, Groups]) -> None:
+    """Draws the rows in the plane in which they differ most, in the colour of their group."""
+    seen = unlabelled.plane(trained.case.prepared.inputs[trained.case.split.test])
+    title = "The groups, as far as a plane can show them"
+    plots.plane(folder / "groups.png", seen, groups=trained.ours.group.tolist(), title=title, axis="component")
+
+
 def refusal(trained: Trained[Any, Any, Any, Model, Groups]) -> str | None:
     """Returns why the groups should not be used: other samples of the same kind give other groups."""
     agreement = trained.fitted.model.agreement
@@ -238,6 +245,7 @@ TEMPLATE = Task(
     take=tabular.take,
     onnx=onnx,
     features=unlabelled.features,
+    plots=draw,
     files=groups,
     refusal=refusal,
     smoke={"starts": 3, "resamples": 3},

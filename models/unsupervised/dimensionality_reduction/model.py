@@ -10,7 +10,7 @@ import polars as pl
 from components import beyond_chance, coordinates, left_over, principal
 
 import tensor_core as tc
-from models.kit import files, preprocess, report, splits, tabular, training, unlabelled
+from models.kit import files, plots, preprocess, report, splits, tabular, training, unlabelled
 from models.kit.config import Between
 from models.kit.metrics import Draws, Metric
 from models.kit.preprocess import Preprocess
@@ -162,6 +162,15 @@ def described(folder: Path, trained: Trained[Any, Any, Any, Model, Points]) -> N
     files.write(folder / COMPONENTS_FILE, report.to_csv(["component", "share of variance", "heaviest columns"], rows))
 
 
+def draw(folder: Path, trained: Trained[Any, pl.DataFrame, Prepared, Model, Points]) -> None:
+    """Draws the share of the variance that so many components explain, and the test rows in the first two."""
+    share, seen = trained.fitted.model.share.numpy(), trained.ours.coordinates
+    axes = ("share of the variance", "components")
+    plots.curve(folder / "variance.png", share.cumsum(), title="Variance that is explained, training rows", axes=axes)
+    if seen.shape[1] > 1:
+        plots.plane(folder / "components.png", seen[:, :2], title="Test rows", axis="component")
+
+
 TEMPLATE = Task(
     settings=Settings,
     title=lambda settings: "Principal components",
@@ -185,6 +194,7 @@ TEMPLATE = Task(
     take=tabular.take,
     onnx=onnx,
     features=unlabelled.features,
+    plots=draw,
     files=described,
     smoke={"components": 5},
     smoke_examples=None,

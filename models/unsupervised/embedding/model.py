@@ -12,14 +12,15 @@ import polars as pl
 from meetings import meetings, points, surprise
 
 import tensor_core as tc
-from models.kit import corpus, dataset, files, metrics, splits, tables, task, training
+from models.kit import corpus, dataset, files, metrics, plots, splits, tables, task, training, unlabelled
 from models.kit.config import Between, Learning
 from models.kit.errors import ArtefactError, TableError
 from models.kit.metrics import Draws, Metric
 from models.kit.splits import Rows, Split
-from models.kit.task import Case, Data, Fitted, Task
+from models.kit.task import Case, Data, Fitted, Task, Trained
 
 WORDS_FILE, WEIGHTS_FILE = "vocabulary.json", "weights.safetensors"
+WORDS_DRAWN = 40
 MOST_PAIRS = 5_000  # of words that meet in the test texts
 
 Matrix = npt.NDArray[np.float64]
@@ -218,6 +219,14 @@ def load(folder: Path, settings: Settings) -> Model:
         raise ArtefactError(f"{folder}: the saved points do not fit ({error}); run train.py again") from None
 
 
+def draw(folder: Path, trained: Trained[Settings, list[str], Prepared, Model, Points]) -> None:
+    """Draws the words that meet others most often, in the plane in which they differ most."""
+    often = np.argsort(-trained.case.prepared.together.sum(axis=1), kind="stable")[:WORDS_DRAWN]
+    model = trained.fitted.model
+    seen, names = unlabelled.plane(model.vectors.numpy()[often]), [model.words[place] for place in often]
+    plots.plane(folder / "words.png", seen, names=names, title="Words that meet others most often", axis="component")
+
+
 TEMPLATE = Task(
     settings=Settings,
     title=lambda settings: f"Points of {settings.dimensions} coordinates",
@@ -244,6 +253,7 @@ TEMPLATE = Task(
     take=task.take,
     onnx="a text is cut into words first, which has no form in ONNX here",
     features=lambda model: model.words,
+    plots=draw,
     smoke={"window": 6},
     smoke_examples=None,
 )
