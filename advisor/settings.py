@@ -31,6 +31,7 @@ IN_WORDS = {
     "document": "the text that is searched",
     "tags": "the tags",
     "image": "the image",
+    "mask": "the picture that holds the class of each pixel",
     "x": "where a box begins, from the left",
     "y": "where a box begins, from the top",
     "w": "how wide a box is",
@@ -183,6 +184,23 @@ def _likeliest(*kinds: str) -> Callable[[Profile, set[str]], str | None]:
     return find
 
 
+def _mask(seen: Profile, taken: set[str]) -> str | None:
+    """Return the column of masks: one that is called so, or the target where it holds pictures, or the last of several
+    columns of pictures that is not called as what was photographed.
+    """
+    free = [each for each in seen.columns if each.name not in taken]
+    pictures = [each.name for each in free if each.kind in PICTURES]
+    measured = {*NUMBERS, "binary", "time"}  # is_masked is no mask
+    called = next((each.name for each in free if "mask" in each.name.casefold() and each.kind not in measured), None)
+    if called is not None:
+        return called
+    others = [name for name in pictures if name.casefold() not in PHOTOGRAPHED]
+    target = _target(seen, taken)
+    if target in others:
+        return target
+    return others[-1] if others and len(pictures) > 1 else None
+
+
 def _user(seen: Profile, taken: set[str]) -> str | None:
     others = {seen.item, seen.query, *taken}
     return next((name for name in (seen.group, *seen.ids) if name is not None and name not in others), None)
@@ -254,6 +272,8 @@ LEAST_AS_LIKELY = 0.01  # as the likeliest target, to be one of several
 SERIES_KINDS = frozenset({"binary", "categorical", "code", "id"})
 MOMENTS = ("t", "at", "time", "step", "frame", "tick", "moment", "sample", "index", "second", "minute", "hour")  # names
 FEWEST_CANDIDATES = 2  # rows of one list, on average
+PICTURES = ("media", "nested")  # kinds whose cells can be pictures
+PHOTOGRAPHED = ("image", "photo", "picture", "scan", "img")  # names of the picture itself, where masks lie beside it
 LISTED = ("nested", "tags", "sequence", "media")  # kinds whose cells hold a whole signal
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
 FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
@@ -275,7 +295,8 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "text": _likeliest("text", "sequence"),
     "texts": _texts,
     "document": _document,
-    "image": _likeliest("media", "nested"),
+    "mask": _mask,
+    "image": _likeliest(*PICTURES),
     "x": _called("x", "left", "box_x"),
     "y": _called("y", "top", "box_y"),
     "w": _called("w", "width", "box_w", "box_width"),

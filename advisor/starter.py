@@ -250,7 +250,13 @@ def _about_the_table(seen: profiles.Profile, template: Template) -> str:
     lines = [
         f"The target is the column {_shown(seen.target_columns)}. If that is wrong, set `target` ({_shown(others)})."
     ]
-    if "targets" in config.optional(template.folder / "config.yaml"):
+    asked = config.optional(template.folder / "config.yaml")
+    if "mask" in asked:
+        lines = [
+            "`mask` names the column of pictures that hold the class of each pixel, and `image` that of the pictures "
+            "themselves."
+        ]
+    if "targets" in asked:
         lines = [
             "`targets` names the columns to predict. Add what is missing there: an answer that is forgotten is taken "
             f"for an input, and the scores look too good ({_shown(seen.target_candidates)} are the likeliest)."

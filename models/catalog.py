@@ -79,7 +79,7 @@ def find(identifier: str) -> Template:
 def choose(category: str, subtask: str | None) -> Template | None:
     """Returns the first template of the category that serves the subtask (None: any subtask), or None.
 
-    >>> choose("regression", "duration").id, choose("classification", "segmentation")
+    >>> choose("regression", "duration").id, choose("classification", "no_such_subtask")
     ('regression/linear', None)
     """
     for template in templates():

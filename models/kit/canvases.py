@@ -1,10 +1,11 @@
 """Canvases: grey pictures with handwritten digits pasted in at random, so that what is where is known exactly.
 
-Several of them stand upright on a canvas, or one of them turned by an angle that is known.
+Several of them stand upright on a canvas, apart or touching, or one of them turned by an angle that is known.
 
-Each digit is cut to its ink, drawn larger, at some strength, and placed so that no two touch; between them lie torn
-pieces of other digits, and all of it under noise. The digits come in batches (blocks of the data set, in its order):
-the digits of one batch are pasted on its own canvases only, so that a split by batch tests digits that are new.
+Each digit is cut to its ink, drawn larger, at some strength, and placed so that no two touch, unless what is asked for
+is whose ink each pixel is; between them lie torn pieces of other digits, and all of it under noise. The digits come in
+batches (blocks of the data set, in its order): the digits of one batch are pasted on its own canvases only, so that a
+split by batch tests digits that are new.
 """
 
 import base64
@@ -22,6 +23,11 @@ STRENGTHS = (0.6, 1.0)  # of ink, drawn evenly
 MOST_PIECES = 6
 TURNED_SIDE, TURNED_PIECES = 32, 4  # of a canvas with one turned digit
 MOST_TURN = 60  # degrees
+MARKED_SIDE, MARKED_PIECES = 32, 5  # of a canvas whose pixels are told apart
+MARKED_TALLEST = 16  # pixels of a digit there
+MOST_MARKED = 4  # digits there
+INK = 0.3  # of a digit's full ink, from which a pixel is its own
+MOST_COVERED = 0.15  # of a digit's pixels that later ones may take
 PIECE = 4  # pixels of the data set in the side of a torn piece
 NOISE = 0.05  # standard deviation, of full ink
 LEVELS = 16  # of grey, as the data set has them: fewer shades make smaller files
@@ -78,6 +84,33 @@ def draw_turned(number: int, *, seed: int) -> list[Turned]:
     batches = np.array_split(np.arange(len(pictures)), BATCHES)
     generator = np.random.default_rng(seed)
     return [_turned_canvas(pictures, batches[place % BATCHES], place % BATCHES, generator) for place in range(number)]
+
+
+class Marked(NamedTuple):
+    """A picture of 8 bits (height, width), its batch, and of each pixel 1 + the digit whose ink it is, or 0."""
+
+    picture: npt.NDArray[np.uint8]
+    batch: int
+    classes: npt.NDArray[np.uint8]
+
+
+def draw_marked(number: int, *, seed: int) -> list[Marked]:
+    """Returns canvases with one to four digits each, which may touch, the same ones for the same seed.
+
+    >>> first = draw_marked(2, seed=0)[0]
+    >>> first.picture.shape == first.classes.shape == (32, 32), int(first.classes.max()) <= 10
+    (True, True)
+    """
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    pictures, labels = bunch.images / 16.0, bunch.target
+    batches = np.array_split(np.arange(len(pictures)), BATCHES)
+    generator = np.random.default_rng(seed)
+    return [
+        _marked_canvas(pictures, labels, batches[place % BATCHES], place % BATCHES, generator)
+        for place in range(number)
+    ]
 
 
 def png(grey: npt.NDArray[np.uint8]) -> str:
@@ -174,6 +207,38 @@ def _turned_canvas(pictures: Grey, batch: npt.NDArray[np.int64], place: int, gen
     canvas[top : top + digit.shape[0], left : left + digit.shape[1]] *= 0.3  # as above
     _paste(canvas, digit * generator.uniform(*STRENGTHS), (top, left))
     return Turned(_developed(canvas, generator), place, degrees)
+
+
+def _marked_canvas(
+    pictures: Grey,
+    labels: npt.NDArray[np.int64],
+    batch: npt.NDArray[np.int64],
+    place: int,
+    generator: np.random.Generator,
+) -> Marked:
+    canvas = np.zeros((MARKED_SIDE, MARKED_SIDE))
+    _litter(canvas, pictures, batch, MARKED_PIECES, generator)
+    own = np.full(canvas.shape, -1)  # which of the digits here has each pixel
+    sizes: list[int] = []  # pixels of each when it was drawn
+    classes = np.zeros(canvas.shape, dtype=np.uint8)
+    for which in generator.choice(batch, generator.integers(1, MOST_MARKED + 1), replace=False):
+        ink = _ink(pictures[which])
+        height = int(generator.integers(LEAST_TALL, MARKED_TALLEST + 1))
+        width = max(3, round(height * ink.shape[1] / ink.shape[0] * generator.uniform(0.85, 1.15)))
+        ink = enlarged(ink, height, width)
+        for _ in range(TRIES):
+            top, left = (int(generator.integers(0, MARKED_SIDE - size + 1)) for size in ink.shape)
+            part = slice(top, top + height), slice(left, left + width)
+            taken = np.bincount(own[part][(ink >= INK) & (own[part] >= 0)], minlength=len(sizes))
+            left_over = np.bincount(own[own >= 0], minlength=len(sizes)) - taken
+            if all(left >= (1 - MOST_COVERED) * size for left, size in zip(left_over, sizes, strict=True)):
+                free = own[part] < 0
+                canvas[part] *= np.where(free | (ink >= INK), 0.3, 1.0)  # what lies beneath shines through a little
+                _paste(canvas, ink * generator.uniform(*STRENGTHS), (top, left))
+                own[part][ink >= INK], classes[part][ink >= INK] = len(sizes), labels[which] + 1
+                sizes.append(int((ink >= INK).sum()))
+                break
+    return Marked(_developed(canvas, generator), place, classes)
 
 
 def _litter(

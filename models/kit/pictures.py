@@ -195,9 +195,9 @@ def _file(cell: str, where: str, *, folder: Path, side: int, grey: bool) -> tupl
         raise TableError(
             f"{where}: pictures in files need Pillow, which is not installed; run `python -m pip install pillow`"
         ) from None
-    content, shown = _content(cell, where, folder=folder)
+    held, shown = content(cell, where, folder=folder)
     try:
-        with Image.open(io.BytesIO(content)) as opened:
+        with Image.open(io.BytesIO(held)) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 raise TableError(f"{shown}: {opened.width:,} by {opened.height:,} pixels are too many; make it smaller")
             if opened.mode.startswith(("I", "F")):
@@ -216,8 +216,12 @@ def _file(cell: str, where: str, *, folder: Path, side: int, grey: bool) -> tupl
     return (pixels[None] if grey else np.moveaxis(pixels, -1, 0)), size
 
 
-def _content(cell: str, where: str, *, folder: Path) -> tuple[bytes, str]:
-    """Returns the bytes that a cell holds or names, and what to call them."""
+def content(cell: str, where: str, *, folder: Path) -> tuple[bytes, str]:
+    """Returns the bytes that a cell holds or names, and what to call them; raises `TableError` where there are none.
+
+    >>> content("data:text/plain;base64,aGk=", "row 1: scan", folder=Path())
+    (b'hi', 'row 1: scan')
+    """
     if cell.startswith(DATA_URL):
         try:
             return base64.b64decode(cell.partition(",")[2], validate=True), where

@@ -1,7 +1,7 @@
 """Plots of a run, as PNG files: what the report's numbers look like. matplotlib is imported when one is drawn."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -188,6 +188,35 @@ def plane(
             axes.annotate(_label(name), (x, y), xytext=(3, 3), textcoords="offset points", fontsize=7)
         axes.set_xlabel(f"first {axis}")
         axes.set_ylabel(f"second {axis}")
+
+
+def masks(
+    path: Path, pictures: Vector, places: Mapping[str, npt.NDArray[np.int64]], *, classes: int, title: str
+) -> None:
+    """Draws pictures (pictures, height, width) in a line, and below each the masks of it, a colour for each class.
+
+    A class is a place from 0; what is negative is unknown and stays white.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    colours = colormaps["nipy_spectral"].resampled(classes)
+    lines = {"picture": pictures, **places}
+    for line, (name, parts) in enumerate(lines.items()):
+        for column, part in enumerate(parts):
+            axes = figure.add_subplot(len(lines), len(pictures), line * len(pictures) + column + 1)
+            if line:
+                shown = np.ma.masked_less(part, 0)
+                axes.imshow(shown, cmap=colours, vmin=0, vmax=max(classes - 1, 1), interpolation="nearest")
+            else:
+                axes.imshow(part, cmap="gray", interpolation="nearest")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if not column:
+                axes.set_ylabel(name)
+    figure.savefig(path)
 
 
 @contextmanager

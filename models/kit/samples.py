@@ -9,7 +9,7 @@ import polars as pl
 from models.kit import canvases, voices
 from models.kit.errors import TableError, did_you_mean
 
-CANVASES, CROWDS, TURNED = 2_400, 3_000, 3_000  # pictures
+CANVASES, CROWDS, MARKED, TURNED = 2_400, 3_000, 2_400, 3_000  # pictures
 CLIPS = 2_400  # sounds
 _DIGITS = "models/kit/canvases.py, of the digits of scikit-learn: Alpaydin and Kaynak, 1998, UCI"
 _SYMBOLS = "data/*/default.wav of the package captcha 0.7.1, Hsiaoming Yang"
@@ -30,7 +30,7 @@ def names() -> tuple[str, ...]:
     """Returns the ids of the data sets.
 
     >>> names()[:8]
-    ('breast_cancer', 'canvases', 'crowds', 'diabetes', 'digits', 'postage', 'symbols', 'turned')
+    ('breast_cancer', 'canvases', 'crowds', 'diabetes', 'digits', 'marked', 'postage', 'symbols')
     """
     return tuple(sorted(_SAMPLES))
 
@@ -154,6 +154,22 @@ def _crowds() -> Sample:
 
 
 @cache
+def _marked() -> Sample:
+    """One row for each canvas, with a picture of the same size that says of each pixel whose ink it is."""
+    rows = [
+        (canvases.png(each.picture), canvases.png(each.classes), f"batch {each.batch + 1}")
+        for each in canvases.draw_marked(MARKED, seed=3)
+    ]
+    return Sample(
+        pl.DataFrame(rows, schema=["image", "mask", "batch_id"], orient="row"),
+        "mask",
+        "Handwritten digits on 2,400 canvases, touching and among torn pieces of others: which pixel is of which",
+        f"made for this project ({_DIGITS})",
+        "CC BY 4.0",
+    )
+
+
+@cache
 def _turned() -> Sample:
     """One row for each canvas, with the angle of its digit."""
     rows = [
@@ -202,6 +218,7 @@ _SAMPLES: dict[str, Callable[[], Sample]] = {
     "crowds": _crowds,
     "diabetes": _diabetes,
     "digits": _digits,
+    "marked": _marked,
     "postage": _postage,
     "symbols": _symbols,
     "turned": _turned,

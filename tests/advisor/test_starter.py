@@ -12,10 +12,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import yaml
+from PIL import Image
 
 import advisor
 from advisor.cli import main
@@ -26,6 +28,7 @@ from models.kit import config, samples
 
 ROOT = Path(__file__).parent.parent.parent
 DIABETES = "What will the disease progression score of this patient be after one year?"
+PIXELS = "Segment each satellite image: which pixels are road, roof or water?"
 HOSTILE_NAME = 'price"); import os #: {{ x }} \U0001f600\n- !!python/object'
 HOSTILE_TEXT = (
     'How much will it cost? """; import os; os.abort() # {{ 7*7 }} ${HOME} </script> ' + "'" * 3 + " \\ \u202e"
@@ -205,12 +208,14 @@ def test_an_empty_folder_is_used(tmp_path):
     assert (advisor.frame(DIABETES).start(tmp_path / "project") / "train.py").exists()
 
 
-def test_what_cannot_be_started_says_why(tmp_path):
+def test_what_cannot_be_started_says_why(tmp_path, monkeypatch):
     with pytest.raises(InputRefused, match="undecided"):
         advisor.frame("hello").start(tmp_path / "project")
-    pixels = "Segment each satellite image: which pixels are road, roof or water?"
-    with pytest.raises(InputRefused, match="no template for classification/segmentation"):
-        advisor.frame(pixels).start(tmp_path / "project")
+    others = tuple(each for each in catalog.templates() if "segmentation" not in each.subtasks)
+    with monkeypatch.context() as without:
+        without.setattr(catalog, "templates", lambda: others)
+        with pytest.raises(InputRefused, match=r"no template for classification/segmentation yet; .*regression/linear"):
+            advisor.frame(PIXELS).start(tmp_path / "project")
     with pytest.raises(UsageError, match="did you mean 'regression/linear'"):
         advisor.frame(DIABETES).start(tmp_path / "project", template="regresion/linear")
     with pytest.raises(InputRefused, match="cannot be read"):
@@ -234,6 +239,48 @@ def test_numbers_that_are_asked_for_together_are_the_targets_of_one_starter(tmp_
         data = task.read(config.read(project / "config.yaml", task.settings), project, None)
     assert data.size == 59
     assert "1 of 60 rows lacks one of the targets and is left out, with the targets that they have" in data.decisions
+
+
+def pictured(folder: Path, *, image: str, mask: str, side: int = 9) -> Path:
+    """A table of twelve pictures in files of their own and a mask of each, in two columns."""
+    generator = np.random.default_rng(0)
+    for place in range(12):
+        classes = (generator.random((9, 12)) < 0.3).astype(np.uint8)
+        Image.fromarray(classes * 120 + 40).save(folder / f"roof_{place}.jpg")
+        Image.fromarray(classes[:side]).save(folder / f"roof_{place}.png")
+    paths = {image: [f"roof_{place}.jpg" for place in range(12)], mask: [f"roof_{place}.png" for place in range(12)]}
+    pl.DataFrame(paths | {"taken_by": ["Ada", "Bo", "Cy"] * 4}).write_csv(folder / "table.csv")
+    return folder / "table.csv"
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "target"),
+    [
+        ("image", "mask", None),
+        ("file", "mask_file", None),
+        ("photo", "outline", None),
+        ("first", "second", "second"),
+        ("first", "second", None),
+    ],
+)
+def test_the_column_of_masks_is_found_beside_that_of_pictures(tmp_path, image, mask, target):
+    table = pictured(tmp_path, image=image, mask=mask)
+    project = advisor.frame(PIXELS).start(tmp_path / "project", table=table, target=target)
+    found = yaml.safe_load((project / "config.yaml").read_text())
+    assert (found["image"], found["mask"]) == (image, mask)
+    assert found["image_folder"] == str(tmp_path)
+    assert "`mask` names the column of pictures" in (project / "README.md").read_text()
+    with loading.task(project) as task:
+        data = task.read(config.read(project / "config.yaml", task.settings), project, None)
+    assert data.size == 12
+    assert data.about.numbers == (0, 1)
+
+
+def test_masks_that_do_not_lie_on_their_pictures_are_no_starter(tmp_path):
+    table = pictured(tmp_path, image="image", mask="mask", side=8)
+    with pytest.raises(InputRefused, match=r"row 1: mask: the mask is 8 by 12 pixels .* and its picture 9 by 12"):
+        advisor.frame(PIXELS).start(tmp_path / "project", table=table)
+    assert not (tmp_path / "project").exists()
 
 
 @pytest.mark.parametrize("shops", [1, 2, 8])

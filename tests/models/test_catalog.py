@@ -69,7 +69,7 @@ def test_choose_by_subtask() -> None:
         chosen = catalog.choose(category, subtask)
         assert chosen is not None
         assert chosen.id == identifier
-    assert catalog.choose("classification", "segmentation") is None
+    assert catalog.choose("classification", "no_such_subtask") is None
     assert catalog.choose("other", None) is None
 
 
