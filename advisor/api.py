@@ -14,6 +14,7 @@ from taxonomy.schema import Category
 
 if TYPE_CHECKING:
     from advisor.profiling import Profile
+    from advisor.target import Target
     from taxonomy.reading import Reading
 
 
@@ -21,7 +22,7 @@ def frame(
     text: str,
     *,
     table: Any = None,
-    target: str | None = None,
+    target: "Target | None" = None,
     answers: Mapping[str, str] | None = None,
     encoder: bool = True,
 ) -> Framing:
@@ -30,12 +31,14 @@ def frame(
     Args:
         text: the problem in the user's own words, at most 8,000 characters.
         table: a file (CSV, TSV, Parquet, JSON lines) or any data frame; its columns name the target.
-        target: the column of `table` to predict; without one it is looked for.
+        target: the column of `table` to predict, or a list of the columns that are predicted together; without one it
+            is looked for.
         answers: question id -> answer id, for questions that an earlier framing asked.
         encoder: whether the sentence encoder is asked where the rules are not sure.
 
     Raises:
-        InputRefused: the text, table or target cannot be used; says why.
+        InputRefused: the text or table cannot be used; `target` is no text and no list of texts, is empty, names a
+            column twice, or one that the table lacks; says why.
         UsageError: an answer that does not exist, or to a question that does not; a target without a table.
 
     >>> f = frame("How many hours will this surgery take?")
@@ -43,15 +46,25 @@ def frame(
     ('regression', 'duration', 'hours')
     >>> frame("hello").category is None
     True
+    >>> rows = [[n % 8, 2.5 + n % 7, 1.5 + n % 5] for n in range(40)]
+    >>> throws = {"columns": ["angle", "far_m", "high_m"], "rows": rows}
+    >>> f = frame("How far and how high does the ball fly?", table=throws, target=["far_m", "high_m"])
+    >>> f.subtask, f.card.target
+    ('multi_output', ('far_m', 'high_m'))
     """
     if table is None:
         if target is not None:
+            from advisor import target as targets
+
             descriptions.check(text)
+            targets.names(target)
             raise UsageError("a target column was named, but no table was given; pass table= as well")
         return finish(begin(text, answers=answers), encoder=encoder)
     from advisor import column_reader, tabular
+    from advisor import target as targets
 
     descriptions.check(text)
+    named = targets.names(target) or None
     knowledge = load()
     reading = read_text(knowledge, text)
     own, about = tabular.split_answers(answers or {}) if isinstance(answers, Mapping) else (answers or {}, {})
@@ -62,7 +75,7 @@ def frame(
         knowledge,
         reading,
         table=table,
-        target=target,
+        target=named,
         answers=own,
         about=about,
         reader=reader,
@@ -112,16 +125,18 @@ def finish(begun: Begun, *, encoder: bool = True) -> Framing:
     return framing.build(begun.said.text, knowledge, begun.reading, decision, answers=begun.answers)
 
 
-def profile(table: Any, *, description: str = "", target: str | None = None) -> "Profile":
+def profile(table: Any, *, description: str = "", target: "Target | None" = None) -> "Profile":
     """What `table` shows: what each column may be, the likely target, ids, time and other roles, and what to beware of.
 
     Args:
         table: a file (CSV, TSV, Parquet, JSON lines) or any data frame that Narwhals knows, lazy ones too.
         description: the problem in the user's own words; it tells the target better than any column does.
-        target: the column to predict; without one it is looked for.
+        target: the column to predict, or a list of the columns that are predicted together; without one it is looked
+            for.
 
     Raises:
-        InputRefused: the table cannot be read, has no rows, or has no column `target`.
+        InputRefused: the table cannot be read, has no rows, or lacks a column of `target`; `target` is no text and no
+            list of texts, is empty, or names a column twice.
 
     >>> import polars as pl
     >>> table = pl.DataFrame({"house_id": [1, 2, 3], "price": [90.5, 120.0, 99.9], "rooms": [2, 3, 3]})
@@ -130,14 +145,16 @@ def profile(table: Any, *, description: str = "", target: str | None = None) -> 
     ('price', ('house_id',))
     """
     from advisor import profiling
+    from advisor import target as targets
 
+    named = targets.names(target) or None
     leaning = None
     if description:
         descriptions.check(description)
         knowledge = load()
         said = hear(knowledge, description, read_text(knowledge, description))
         leaning = decide(knowledge, [said])[0].posterior.probabilities
-    return profiling.profile(table, description=description, target=target, leaning=leaning)
+    return profiling.profile(table, description=description, target=named, leaning=leaning)
 
 
 def frame_many(texts: Iterable[str], *, encoder: bool = True) -> list[Framing]:

@@ -3,15 +3,18 @@
 Which facts hold is told here; what a fact means, and why, stands in taxonomy/facts.yaml.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from advisor.evidence import Evidence
+from advisor.posterior import ANSWER_LOG_ODDS
 from advisor.profiling.schema import NUMBERS, WRITTEN, Profile
+from advisor.profiling.targets import alike
 
 if TYPE_CHECKING:
     from advisor.proof import Proof
     from taxonomy.knowledge import Knowledge
+    from taxonomy.schema import Strength
 
 LIKELY = 0.5  # probability of a kind, from which it is a fact
 RARE = 0.05  # share of positives
@@ -19,6 +22,8 @@ FEWEST_FOR_SHARE = 50  # rows, from which a share is one
 FEWEST_IN_QUERY = 2.0  # rows of a mean query
 LARGEST_QUERY = 1000.0
 LONGEST_LIST = 4  # names of columns in one sentence
+TOGETHER = {"numbers": "targets_are_numbers", "yes_or_no": "targets_are_yes_or_no"}  # facts about several targets
+FORMS = ("classification", "regression", "tagging")  # of the answer, which the kind of its columns tells apart
 EVEN_STEPS = 0.8  # share of the gaps between moments that are the commonest one
 
 
@@ -54,8 +59,9 @@ def _of_target(profile: Profile) -> Iterator[Holding]:
         return
     columns = [profile.column(name) for name in names]
     if len(columns) > 1:
-        several = all(each.chance("binary", "tags") >= LIKELY for each in columns)
-        yield Holding("targets_are_yes_or_no" if several else "targets_are_numbers", names)
+        together = alike(columns)
+        if together is not None:
+            yield Holding(TOGETHER[together], names)
         return
     (target,) = columns
     if target.name in (profile.item, profile.group, profile.query):
@@ -124,22 +130,33 @@ def _of_rule(proof: "Proof") -> Iterator[Holding]:
     yield Holding(kinds.get(proof.form, "rule_is_conditions"), proof.columns)
 
 
-def from_facts(knowledge: "Knowledge", facts: list[Holding]) -> list[Evidence]:
-    """The evidence of facts that hold: one piece for each category and sub-task that a fact points to."""
+def from_facts(knowledge: "Knowledge", facts: list[Holding], *, named: Sequence[str] = ()) -> list[Evidence]:
+    """The evidence of facts that hold: one piece for each category and sub-task that a fact points to.
+
+    `named` are the columns that the user named as the target. Who names several has answered what form the answer has,
+    so what they have in common counts as a
+    strong answer, for that form and against the others.
+    """
     found = []
     for holds in facts:
         fact = knowledge.facts[holds.fact]
-        because = fact.because.replace("{columns}", named(holds.columns)).replace("{figure}", holds.figure)
+        because = fact.because.replace("{columns}", listed(holds.columns)).replace("{figure}", holds.figure)
+        answered = len(named) > 1 and holds.fact in TOGETHER.values()
+        points_to = {**fact.points_to, **fact.subtasks}
+        if answered:
+            because = f"You named what to predict: {because}"
+            spoken_for: dict[str, Strength] = {name: "strong" for name, word in points_to.items() if word != "against"}
+            points_to = {**dict.fromkeys(FORMS, "against"), **spoken_for}
         quote = ", ".join(holds.columns[:LONGEST_LIST])
-        for target, strength in (*fact.points_to.items(), *fact.subtasks.items()):
+        for target, strength in points_to.items():
             category, _, subtask = target.partition("/")
             found.append(
                 Evidence(
-                    source="table",
+                    source="answer" if answered else "table",
                     category=category,
                     subtask=subtask or None,
                     strength=strength,
-                    weight=0.0,
+                    weight=_named_weight(target, strength) if answered else 0.0,
                     quote=quote,
                     start=None,
                     end=None,
@@ -151,10 +168,16 @@ def from_facts(knowledge: "Knowledge", facts: list[Holding]) -> list[Evidence]:
     return found
 
 
-def named(columns: tuple[str, ...]) -> str:
+def _named_weight(target: str, strength: "Strength") -> float:
+    """What the form of several named targets adds to a category, or to a sub-task, where no word may outweigh it."""
+    strong = ANSWER_LOG_ODDS["strong"]
+    return -strong if strength == "against" else 2 * strong if "/" in target else strong
+
+
+def listed(columns: Sequence[str]) -> str:
     """Column names in a sentence.
 
-    >>> named(("a", "b")), named(("a", "b", "c", "d", "e", "f"))
+    >>> listed(("a", "b")), listed(("a", "b", "c", "d", "e", "f"))
     ('`a` and `b`', '`a`, `b`, `c`, `d` and 2 more')
     """
     shown = [f"`{name}`" for name in columns[:LONGEST_LIST]]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from advisor.advice import OpenGate, Reframing, Stage
     from advisor.profiling import Profile
     from advisor.proof import Proof
+    from advisor.target import Target
 
 SCHEMA = 1  # of to_dict()
 MOST_ALTERNATIVES = 3
@@ -121,7 +122,7 @@ class Framing(NamedTuple):
         return export(self, name)
 
     def start(
-        self, directory: "str | Path", *, table: Any = None, target: str | None = None, template: str | None = None
+        self, directory: "str | Path", *, table: Any = None, target: "Target | None" = None, template: str | None = None
     ) -> "Path":
         """Write a starter project and return its folder.
 
@@ -129,11 +130,14 @@ class Framing(NamedTuple):
             directory: the folder to make; it must not exist, or be empty.
             table: a file (CSV, TSV, Parquet, JSON lines) or a data frame; without one the project starts on the
                 template's own data.
-            target: the column to predict; without one the likeliest by description, name, values and place.
+            target: the column to predict, or a list of the columns that are predicted together; without one those that
+                were named for the framing, else the likeliest by description, name, values and place.
             template: a template id such as "regression/linear"; without one the template of the category.
 
         Raises:
-            InputRefused: the folder is taken, the table cannot be read, or no template fits; nothing is left behind.
+            InputRefused: the folder is taken, the table cannot be read or lacks a column of `target`, no template fits,
+                or the template cannot learn those targets; nothing is left behind.
+            UsageError: there is no such template, or a target was named without a table.
         """
         from advisor.starter import write
 

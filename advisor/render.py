@@ -70,6 +70,7 @@ def markdown(framing: Framing) -> str:
         slots.append(f"- And as always: {rest}.")
     sections = {
         "Why": [f"- {_inert(reason)}" for reason in _reasons(framing)],
+        "Words and table disagree": [f"- {_inert(said)}" for said in disagreements(framing)],
         "Before any learning": [f"- {_inert(gate)}" for gate in _gates(framing)],
         "Another way to see it": [f"- {_inert(reframe)}" for reframe in _reframes(framing)],
         "Step by step": [f"{n}. {_inert(stage)}" for n, stage in enumerate(_stages(framing), 1)],
@@ -113,6 +114,11 @@ def _reasons(framing: Framing) -> list[str]:
         piece.because for piece in framing.evidence if piece.weight >= TELLING and wanted in (None, piece.category)
     )
     return list(dict.fromkeys(reasons))[:MOST_REASONS]
+
+
+def disagreements(framing: Framing) -> list[str]:
+    """Where the table shows something else than the words say, or than was named, and what follows."""
+    return [] if framing.profile is None else [each.so for each in framing.profile.contradictions]
 
 
 def _pitfalls(framing: Framing) -> tuple[Sequence[CardPitfall], Sequence[CardPitfall]]:
@@ -186,6 +192,7 @@ def terminal(framing: Framing, *, width: int, bold: Style = str, dim: Style = st
     too = "; ".join(one.title for one in named)
     sections = [
         ("Why", _list(_reasons(framing), width)),
+        ("Words and table disagree", _list(disagreements(framing), width)),
         ("How likely", _bars(framing, width, dim)),
         ("Framing card", [line for name, text in card_rows(framing.card) for line in wrap(f"{name}:", text, width)]),
         ("Before any learning", _list(_gates(framing), width)),

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 from advisor import profiling as profiles
 from advisor.framing import Framing
 from advisor.profiling.schema import NUMBERS
+from advisor.profiling.targets import alike
 from advisor.profiling.traits import BECAUSE
 from advisor.tabular import NOT_IN_TIME
+from models import catalog
 from models.kit import config
 from models.kit.errors import Refused, listed
 
@@ -48,6 +50,23 @@ class Chosen(NamedTuple):
 
     settings: dict[str, Any]
     droppable: tuple[str, ...]
+
+
+def takes_several(template_config: Path) -> bool:
+    """Return whether the template learns several columns at once."""
+    return "targets" in config.optional(template_config)
+
+
+def learns_together(seen: Profile) -> str | None:
+    """Return the id of the template that learns the targets at once; None where no one model does."""
+    category = CATEGORIES.get(alike([seen.column(name) for name in seen.target_columns]) or "")
+    able = (each for each in catalog.templates() if each.category == category)
+    return next((each.id for each in able if takes_several(each.folder / "config.yaml")), None)
+
+
+def single(asked: Mapping[str, bool]) -> str | None:
+    """Return the setting that holds the one column of the answer, in a template that learns one; None in others."""
+    return None if "targets" in asked else next((role for role in ANSWERS if role in asked), None)
 
 
 def choose(template_config: Path, framing: Framing, seen: Profile) -> Chosen:
@@ -276,6 +295,8 @@ PICTURES = ("media", "nested")  # kinds whose cells can be pictures
 PHOTOGRAPHED = ("image", "photo", "picture", "scan", "img")  # names of the picture itself, where masks lie beside it
 LISTED = ("nested", "tags", "sequence", "media")  # kinds whose cells hold a whole signal
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
+CATEGORIES = {"numbers": "regression", "yes_or_no": "tagging"}  # of the templates that learn several such columns
+ANSWERS = ("target", "rating", "relevance", "duration", "tags")  # settings of one column that is learned
 FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "target": _target,
     "targets": _targets,

@@ -15,8 +15,10 @@ from typing import Any
 from advisor import profiling as profiles
 from advisor import settings
 from advisor import table as user_tables
+from advisor import target as targets
 from advisor.errors import InputRefused, UsageError
 from advisor.framing import Framing, plain
+from advisor.target import Target
 from models import catalog, loading
 from models.catalog import Template
 from models.kit import config, files, report, tables
@@ -38,12 +40,13 @@ MOST_NAMED = 5  # columns in one sentence of the README
 NOT_COPIED = ("__pycache__", "template.yaml", "output")  # nor what begins with a dot
 
 
-def write(framing: Framing, directory: str | Path, *, table: Any, target: str | None, template: str | None) -> Path:
+def write(framing: Framing, directory: str | Path, *, table: Any, target: Target | None, template: str | None) -> Path:
     """Write the starter project of a framing; see `Framing.start`."""
     place = Path(directory)
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
         raise InputRefused(f"{place} exists already; name a folder that does not", code="folder_taken")
-    if target is not None and table is None:
+    named = targets.names(target)
+    if named and table is None:
         raise UsageError("a target column was named, but no table was given; name the table as well")
     try:
         chosen = _template(framing, template)
@@ -51,7 +54,7 @@ def write(framing: Framing, directory: str | Path, *, table: Any, target: str | 
         new = files.beside(near / place.name)
         try:
             new.mkdir()
-            _fill(new, framing, chosen, table=table, target=target)
+            _fill(new, framing, chosen, table=table, target=named)
             if place.exists():
                 place.rmdir()  # empty, as was checked above
             place.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -89,31 +92,34 @@ def _template(framing: Framing, template_id: str | None) -> Template:
     return chosen
 
 
-def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target: str | None) -> None:
+def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target: tuple[str, ...]) -> None:
     """Write every file of the project into the folder `new`."""
     for name, source in {"": template.folder, **CARRIED}.items():
         _copy(source, new / name)
     table_name, seen = None, None
+    named = bool(target) or (framing.profile is not None and framing.profile.is_target_named)
     if table is not None:
         table_name = _copy_table(table, new)
         frame = tables.read(new / table_name)
-        seen = profiles.profile(frame, description=framing.description, target=_named(target, framing, frame.columns))
+        kept = _kept(target, framing, frame.columns)
+        seen = profiles.profile(frame, description=framing.description, target=kept)
+        if not target and framing.profile is not None:  # it was made with all that the words say
+            seen = seen._replace(contradictions=framing.profile.contradictions)
         pictures = Path(table).resolve().parent if isinstance(table, str | os.PathLike) else None
-        _settle(new, framing, template, frame, seen, table_name, named=target is not None, pictures=pictures)
-        told = seen.target if isinstance(seen.target, str) else None
-        framing = framing._replace(card=framing.card._replace(target=told or framing.card.target), profile=seen)
+        seen = _settle(new, framing, template, frame, seen, table_name, named=named, pictures=pictures)
+        framing = framing._replace(card=framing.card._replace(target=seen.target or framing.card.target), profile=seen)
     problem = {
         "schema": PROBLEM_SCHEMA,
         "description": framing.description,
         "category": framing.category,
         "subtask": framing.subtask,
         "table": table_name,
-        "target": (seen.target if isinstance(seen.target, str) else list(seen.target_columns)) if seen else None,
+        "target": plain(seen.target) if seen else None,
         "card": plain(framing.card),
         "knowledge": framing.knowledge,
     }
     (new / "problem.json").write_text(json.dumps(problem, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    (new / "README.md").write_text(_readme(framing, template, seen), encoding="utf-8")
+    (new / "README.md").write_text(_readme(framing, template, seen, named=named), encoding="utf-8")
 
 
 def _write_rule(new: Path, framing: Framing, frame: Any, target: str) -> dict[str, Any]:
@@ -140,18 +146,27 @@ def _settle(
     *,
     named: bool,
     pictures: Path | None,
-) -> None:
-    """Write config.yaml for the table, and see that the template can read and split it.
+) -> profiles.Profile:
+    """Write config.yaml for the table, see that the template can read and split it, and return the profile with the
+    targets that stand there.
 
     The pictures of a table stay where they are; their paths begin in the folder `pictures`.
     """
-    if "target" in config.optional(template.folder / "config.yaml") and not isinstance(seen.target, str):
+    asked = config.optional(template.folder / "config.yaml")
+    role = settings.single(asked)
+    if len(seen.target_columns) > 1 and (role == "target" or (role is not None and named)):
+        together = settings.learns_together(seen)
+        raise Refused(
+            f"the template {template.id} learns one column (`{role}`), and the target is "
+            f"{listed(seen.target_columns)}; name one of them{f', or the template {together}' if together else ''}"
+        )
+    if "target" in asked and seen.target is None:
         raise Refused("a starter learns one column, and none was found that says what to predict; name the target")
     source, place = template.folder / "config.yaml", new / "config.yaml"
     if template.category == NO_ML:
         changes = _write_rule(new, framing, frame, str(seen.target))
         config.write(source, place, table=table, target=seen.target, **changes)
-        return
+        return seen
     chosen = settings.choose(source, framing, seen)
     if pictures is not None and chosen.settings.get("image") is not None:
         chosen.settings["image_folder"] = str(pictures)
@@ -166,6 +181,11 @@ def _settle(
             _try(template, new)
         except Refused:
             raise Refused(f"{str(error).replace(str(new) + '/', '')}{hint}") from None
+    learned = tuple(chosen.settings.get("targets") or seen.target_columns)
+    if learned == seen.target_columns:
+        return seen
+    target = learned[0] if len(learned) == 1 else learned
+    return seen._replace(target=target, leaking=tuple(name for name in seen.leaking if name not in learned))
 
 
 def _try(template: Template, new: Path) -> None:
@@ -175,10 +195,16 @@ def _try(template: Template, new: Path) -> None:
         task.split(task.read(found, new, None), found)
 
 
-def _named(target: str | None, framing: Framing, columns_there: list[str]) -> str | None:
-    """The target that was named: here, or when the framing was made with this table."""
-    seen = framing.profile.target if framing.profile is not None else None
-    return seen if target is None and isinstance(seen, str) and seen in columns_there else target
+def _kept(target: tuple[str, ...], framing: Framing, columns_there: list[str]) -> tuple[str, ...] | None:
+    """The target that was named: here, or when the framing was made with this table; None where it is looked for.
+
+    One column that was found for the framing is kept, too; of several, which go together depends on the template.
+    """
+    if target or framing.profile is None:
+        return target or None
+    seen = framing.profile.target_columns
+    is_kept = len(seen) == 1 or framing.profile.is_target_named
+    return seen if is_kept and set(seen) <= set(columns_there) else None
 
 
 def _copy(source: Path, destination: Path) -> None:
@@ -207,13 +233,13 @@ def _copy_table(table: Any, new: Path) -> str:
     return f"data/{name}"
 
 
-def _readme(framing: Framing, template: Template, seen: profiles.Profile | None) -> str:
+def _readme(framing: Framing, template: Template, seen: profiles.Profile | None, *, named: bool) -> str:
     return f"""{framing.to_markdown()}
 ## This project
 
 It began as the template `{template.id}`. All settings stand in `config.yaml`, the problem and its card in
 `problem.json`.
-{_about_the_table(seen, template) if seen else ""}
+{_about_the_table(seen, template, named=named) if seen else ""}
 To run it, in this folder:
 
     python -m pip install -r requirements.txt
@@ -243,24 +269,20 @@ def _expected(template: Template) -> str:
     return f"The peer is {template.peer}, the first metric {template.metric}.{numbers}\n"
 
 
-def _about_the_table(seen: profiles.Profile, template: Template) -> str:
+def _about_the_table(seen: profiles.Profile, template: Template, *, named: bool) -> str:
     """What to check in config.yaml before the first training is believed, as a Markdown list."""
     others = [name for name in seen.target_candidates if name != seen.target]
     again = [column.name for column in seen.columns if column.name in seen.ids and column.distinct < seen.rows]
     lines = [
         f"The target is the column {_shown(seen.target_columns)}. If that is wrong, set `target` ({_shown(others)})."
     ]
-    asked = config.optional(template.folder / "config.yaml")
-    if "mask" in asked:
+    if "mask" in config.optional(template.folder / "config.yaml"):
         lines = [
             "`mask` names the column of pictures that hold the class of each pixel, and `image` that of the pictures "
             "themselves."
         ]
-    if "targets" in asked:
-        lines = [
-            "`targets` names the columns to predict. Add what is missing there: an answer that is forgotten is taken "
-            f"for an input, and the scores look too good ({_shown(seen.target_candidates)} are the likeliest)."
-        ]
+    if settings.takes_several(template.folder / "config.yaml"):
+        lines = [_about_targets(seen, named=named)]
     if seen.leaking:
         lines.append(
             f"{_shown(seen.leaking)}: by name or values, known only when the answer is. List in `leave_out` what is "
@@ -274,6 +296,23 @@ def _about_the_table(seen: profiles.Profile, template: Template) -> str:
     if again:
         lines.append(f"{_shown(again)}: an id that repeats. If rows of one id belong together, `group` should name it.")
     return "\nCheck these settings before you believe a score:\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def _about_targets(seen: profiles.Profile, *, named: bool) -> str:
+    """Where the targets come from, and what to do if they are not the right ones."""
+    told = f"`targets` names the columns to predict, {_shown(seen.target_columns)}, "
+    if named and seen.targets[0].name == seen.target:
+        return (
+            f"{told}as they were named. Whatever else is part of the answer belongs there, or in `leave_out`: taken "
+            "for an input, it makes the scores look too good."
+        )
+    others = [name for name in seen.target_candidates if name not in seen.target_columns]
+    more = f" ({_shown(others)} are the likeliest of the others)" if others else ""
+    return (
+        f"{told}which were guessed. If one is missing or too many, correct it there, or begin again and name each: "
+        '`--target a --target b` in the terminal, `target=["a", "b"]` in Python and JSON. An answer that is forgotten '
+        f"is taken for an input, and the scores look too good{more}."
+    )
 
 
 def _shown(names: Iterable[str]) -> str:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from advisor import framing
 from advisor.decision import Decision, Said, decide
 from advisor.evidence import Evidence, unknown
-from advisor.facts import from_facts, holding, named
+from advisor.facts import from_facts, holding, listed
 from advisor.framing import Framing
 from advisor.impression import from_glance
 from advisor.posterior import choose_subtask, softmax
 from advisor.profiling.schema import Finding, Profile
 from advisor.questions import MOST_QUESTIONS, Asked
+from advisor.target import Target, names
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,7 +53,7 @@ def frame(
     reading: "Reading",
     *,
     table: Any,
-    target: str | None,
+    target: Target | None,
     answers: Mapping[str, str],
     about: Mapping[str, str],
     reader: "ColumnReader | None",
@@ -65,7 +66,7 @@ def frame(
         knowledge: the compiled knowledge base.
         reading: the text as it was read.
         table: a file or any data frame.
-        target: the column to predict, where it was named.
+        target: the column to predict, or several, where they were named.
         answers: answers about the task.
         about: answers about columns.
         reader: says what the text and the columns say together, where there is one.
@@ -91,7 +92,7 @@ def frame(
     proof = _rule(sample, seen, text, in_time=in_time, later=later)
     ruled_out = proof is not None and about.get(RULE) == LATER
     facts = list(holding(seen, None if ruled_out else proof, even_steps=_even_steps(sample, seen)))
-    found = [*said.others, *from_facts(knowledge, facts)]
+    found = [*said.others, *from_facts(knowledge, facts, named=names(target))]
     if proof is not None and RULE in about:
         found += _answer_evidence(knowledge.table_questions[RULE], about[RULE], proof.columns)
     scale = weighing.scale("all") if prepared.setting.glance is not None else 1.0
@@ -118,7 +119,7 @@ def consider(
     said: Said,
     table: Any,
     *,
-    target: str | None = None,
+    target: Target | None = None,
     encoder: bool = True,
     reader: "ColumnReader | None" = None,
 ) -> "tuple[Prepared, Said]":
@@ -209,7 +210,7 @@ def _even_steps(sample: "pl.DataFrame", seen: Profile) -> bool:
 
 def _answer_evidence(question: "Question", answer: str, columns: tuple[str, ...]) -> list[Evidence]:
     said = question.answers[answer]
-    text = question.text.replace("{columns}", named(columns))
+    text = question.text.replace("{columns}", listed(columns))
     because = f"You answered “{said.text}” to “{text}”"
     return [
         Evidence("answer", category, None, strength, 0.0, said.text, None, None, question.id, because, question.why)
@@ -233,5 +234,5 @@ def _questions(
 
 def _asked(question: "Question", columns: tuple[str, ...], identifier: str) -> Asked:
     answers = {name: answer.text for name, answer in question.answers.items()}
-    text = question.text.replace("{columns}", named(columns))
+    text = question.text.replace("{columns}", listed(columns))
     return Asked(identifier, text, question.why, question.default, answers, ONE_BIT)

@@ -119,7 +119,7 @@ def _again(text: str, options: SimpleNamespace, answers: dict[str, str]) -> str:
     """The command that gives this card without a dialogue."""
     import shlex
 
-    pairs = [("--table", options.table), ("--target", options.target)]
+    pairs = [("--table", options.table), *(("--target", name) for name in options.target or ())]
     pairs += [("--answer", f"{question}={answer}") for question, answer in answers.items()]
     parts = ["advisor", "frame", text, *(part for name, value in pairs if value is not None for part in (name, value))]
     return shlex.join(parts)

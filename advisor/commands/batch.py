@@ -19,9 +19,10 @@ BLOCK = 1 << 20  # bytes
 
 SUMMARY = "frame many descriptions, one a line; goes on where it was stopped"
 ABOUT = """\
-Reads lines of JSON such as {"id": "a", "text": "…"}, which may also hold "table", "target" and "answers", and
-writes a line for each, in order: {"id": "a", "line": 1, "framing": {…}}, or "error" with "code" and "message" in
-place of the framing. A line that is refused stops nothing. Lines without an id have the number of their line.
+Reads lines of JSON such as {"id": "a", "text": "…"}, which may also hold "table", "target" (a column, or a list of
+columns) and "answers", and writes a line for each, in order: {"id": "a", "line": 1, "framing": {…}}, or "error" with
+"code" and "message" in place of the framing. A line that is refused stops nothing. Lines without an id have the number
+of their line.
 
 If it is stopped, the same command goes on: ids that stand in the output already are passed over, and half a last
 line is taken away first. A progress bar is shown on a terminal."""

@@ -22,6 +22,7 @@ EXAMPLES = """\
   echo "Which of these messages are spam?" | advisor frame -
   advisor frame "hello" --answer what-comes-out=number
   advisor frame "How many nights will a patient stay?" --table stays.csv --target nights
+  advisor frame "How far and how high will it fly?" --table throws.csv --target far_m --target high_m
   advisor frame "Which of these messages are spam?" --export huggingface"""
 PLAINEST: dict[str, Any] = {
     "file": None,

@@ -16,7 +16,13 @@ MOST_BYTES = 4 * MOST_CHARACTERS + 4  # of a description in UTF-8, with its byte
 def declare_table(command: "ArgumentParser") -> None:
     """Add the options that name a table and its target."""
     command.add_argument("--table", metavar="DATA", help="a table: CSV, TSV, Parquet or JSON lines")
-    command.add_argument("--target", metavar="COL", help="the column to predict; without it, it is looked for")
+    declare_target(command)
+
+
+def declare_target(command: "ArgumentParser") -> None:
+    """Add the option that names the target. A name may hold any sign, so several are named one after the other."""
+    told = "the column to predict; give it again for each further one that is predicted together with it"
+    command.add_argument("--target", action="append", metavar="COL", help=f"{told}; without it, it is looked for")
 
 
 def declare_answers(command: "ArgumentParser") -> None:

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from advisor.commands import terminal
+from advisor.commands import inputs, terminal
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -23,7 +23,7 @@ def declare(command: "ArgumentParser") -> None:
     """Add the options."""
     command.add_argument("table", metavar="FILE", help="a table: CSV, TSV, Parquet or JSON lines")
     command.add_argument("--text", default="", metavar="TEXT", help="what you want to know; it tells the target")
-    command.add_argument("--target", metavar="COL", help="the column to predict")
+    inputs.declare_target(command)
     command.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -19,6 +19,7 @@ left behind."""
 EXAMPLES = """\
   advisor start surgery --text "How many hours will this surgery take?"
   advisor start surgery --file problem.txt --table surgeries.csv --target hours
+  advisor start throws --text "How far and how high?" --table throws.csv --target far_m --target high_m
   advisor start tumours --text "Is this tumour malignant?" --table t.csv --template classification/softmax"""
 
 

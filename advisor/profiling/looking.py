@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor import column_reader
+from advisor import target as naming
 from advisor.column_reader import ColumnReader, Shown
 from advisor.errors import InputRefused
 from advisor.profiling import (
@@ -19,8 +20,9 @@ from advisor.profiling import (
     targets,
     values,
 )
-from advisor.profiling.schema import NUMBERS, Column, Profile, TargetCandidate
+from advisor.profiling.schema import NUMBERS, Column, Profile
 from advisor.profiling.traits import Setting
+from advisor.target import Target
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,7 +41,7 @@ class Prepared(NamedTuple):
 
 
 def profile(
-    table: Any, *, description: str = "", target: str | None = None, leaning: Mapping[str, float] | None = None
+    table: Any, *, description: str = "", target: Target | None = None, leaning: Mapping[str, float] | None = None
 ) -> Profile:
     """The profile of a table with its findings; see `look` for the arguments and errors.
 
@@ -58,18 +60,20 @@ def profile(
 
 
 def look(
-    table: Any, *, description: str = "", target: str | None = None, leaning: Mapping[str, float] | None = None
+    table: Any, *, description: str = "", target: Target | None = None, leaning: Mapping[str, float] | None = None
 ) -> "tuple[Profile, pl.DataFrame]":
     """The profile, without findings, and the rows looked at.
 
     Args:
         table: a file (CSV, TSV, Parquet, JSON lines) or any frame that Narwhals knows, lazy ones too.
         description: the problem in the user's own words.
-        target: the column to predict; without one it is looked for.
+        target: the column to predict, or a list of the columns that are predicted together; without one it is looked
+            for.
         leaning: category -> its probability from the words alone; it says which kind of target to look for.
 
     Raises:
-        InputRefused: the table cannot be read, has no rows, or has no column `target`.
+        InputRefused: the table cannot be read, has no rows, or lacks a column of `target`; `target` is no text and no
+            list of texts, is empty, or names a column twice.
 
     >>> import polars as pl
     >>> seen, rows = look(pl.DataFrame({"size": [1, 2, 3], "price": [90.5, 120.0, 99.9]}))
@@ -81,22 +85,23 @@ def look(
     return judge(prepared, target=target), prepared.opened.sample
 
 
-def judge(prepared: Prepared, *, target: str | None = None) -> Profile:
-    """The profile, without findings, of a table that was read; `target` is the column that was named as such."""
+def judge(prepared: Prepared, *, target: Target | None = None) -> Profile:
+    """The profile, without findings, of a table that was read; `target` is what was named as such."""
     opened, setting, measured, _ = prepared
     columns, parts, heard, leaning = list(setting.columns), setting.roles, setting.heard, setting.leaning
     sample = opened.sample
-    chosen = targets.choose(setting)
-    wanted = target or chosen.target
+    chosen, told = targets.choose(setting), naming.names(target)
     candidates = chosen.candidates
-    if target is not None:
-        named = TargetCandidate((target,), 1.0, next(c.kind for c in columns if c.name == target), ("it was named",))
-        candidates = (named, *(each for each in candidates if each.columns != (target,)))
+    wanted = chosen.target
+    if told:
+        named = targets.as_named(told, columns)
+        candidates = (named, *(each for each in candidates if each.columns != named.columns))
+        wanted = named.name
     answers = () if wanted is None else (wanted,) if isinstance(wanted, str) else wanted
     ending = reconciling.event(columns, answers, heard)
     if ending is not None:
         columns = [_ended(column) if column.name == ending[1] else column for column in columns]
-        if target is None:
+        if not told:
             wanted = ending[0]
             answers = (wanted,)
             order = sorted(candidates, key=lambda each: each.columns != answers)
@@ -110,10 +115,10 @@ def judge(prepared: Prepared, *, target: str | None = None) -> Profile:
         target_candidates=tuple(dict.fromkeys(name for each in candidates for name in each.columns)),
         targets=candidates,
         ids=tuple(
-            name for name in parts.ids if name != target and not (name in answers and by_name[name].kind in NUMBERS)
+            name for name in parts.ids if name not in told and not (name in answers and by_name[name].kind in NUMBERS)
         ),
-        time=parts.time if parts.time != target else None,
-        group=parts.group if parts.group != target else None,
+        time=parts.time if parts.time not in told else None,
+        group=parts.group if parts.group not in told else None,
         item=parts.item,
         query=parts.query,
         position=parts.position,
@@ -123,7 +128,7 @@ def judge(prepared: Prepared, *, target: str | None = None) -> Profile:
         event=ending[1] if ending is not None and ending[1] != wanted else None,
         unit_of_observation=reconciling.unit_of_observation(columns, parts, measured.rows),
         contradictions=reconciling.contradictions(
-            columns, parts, answers, named=target is not None, heard=heard, leaning=leaning
+            columns, parts, answers, named=bool(told), heard=heard, leaning=leaning
         ),
         notes=(*opened.notes, *measured.notes),
     )
@@ -141,7 +146,7 @@ def prepare(
     table: Any,
     *,
     description: str,
-    target: str | None,
+    target: Target | None,
     leaning: Mapping[str, float],
     reader: ColumnReader | None = None,
 ) -> Prepared:
@@ -149,10 +154,12 @@ def prepare(
 
     `reader`, where there is one, says what description and columns say together.
     """
+    told = naming.names(target)
     opened = opening.open_table(table)
     sample = opened.sample
-    if target is not None and target not in sample.columns:
-        raise _no_column(target, sample.columns)
+    for name in told:
+        if name not in sample.columns:
+            raise _no_column(name, sample.columns)
     mark = values.likely_mark(sample)
     read = [values.read(sample[name], place=place, likely_mark=mark) for place, name in enumerate(sample.columns)]
     try:

@@ -6,6 +6,7 @@ from advisor.profiling import names
 from advisor.profiling.mentions import Heard, loudness
 from advisor.profiling.roles import Roles
 from advisor.profiling.schema import CLASSES, NUMBERS, Column, Contradiction
+from advisor.profiling.targets import alike
 
 LIKELY = 0.4  # probability of a task from the words, from which they are taken to say it
 SURE = 0.6  # of a kind, from which the table is taken to show it
@@ -62,21 +63,59 @@ def _all(
             "no column says who",
             "You want to recommend, but no column says to whom: add the user, or rank for each request.",
         )
-    if len(target) != 1:
+    if len(target) == 1:
+        yield from _of_target(by_name[target[0]], roles, says, heard)
+    if not named:
         return
-    column = by_name[target[0]]
-    yield from _of_target(column, roles, says, heard)
-    if named:
-        loud = loudness([each.name for each in columns], heard)
-        asked = max(loud, key=lambda name: loud[name])
-        if loud[asked] >= ASKED and asked != column.name and loud[column.name] < loud[asked]:
-            yield Contradiction(
-                "another_target_is_asked_for",
-                f"`{asked}` is asked for",
-                f"`{column.name}` was named as the target",
-                f"The description asks for `{asked}`, and `{column.name}` was named; the latter is taken.",
-                (asked, column.name),
-            )
+    if len(target) > 1 and alike([by_name[name] for name in target]) is None:
+        yield _of_several_kinds([by_name[name] for name in target], _ended_by(columns, target, heard))
+    loud = loudness([each.name for each in columns], heard)
+    asked = max(loud, key=lambda name: loud[name])
+    if loud[asked] >= ASKED and all(name != asked and loud[name] < loud[asked] for name in target):
+        told, were = _listed(target), "was" if len(target) == 1 else "were"
+        yield Contradiction(
+            "another_target_is_asked_for",
+            f"`{asked}` is asked for",
+            f"{told} {were} named as the target",
+            f"The description asks for `{asked}`, and {told} {were} named; the latter is taken.",
+            (asked, *target),
+        )
+
+
+def _ended_by(columns: Sequence[Column], target: Sequence[str], heard: Heard) -> tuple[str, str] | None:
+    """The duration and the column that says whether its end was seen, where just those two were named."""
+    found = event(columns, target[:1], heard)
+    return found if found is not None and set(found) == set(target) else None
+
+
+def _of_several_kinds(columns: Sequence[Column], ending: tuple[str, str] | None) -> Contradiction:
+    """Targets that no one model answers together."""
+    told = _listed([column.name for column in columns])
+    shown = "; ".join(f"`{column.name}`: {column.kind.replace('_', ' ')}" for column in columns)
+    so = (
+        "One model answers several numbers together, or several columns of yes and no, and these are neither "
+        f"({shown}): name one target at a time, and frame each for itself."
+    )
+    if ending is not None:
+        span, seen = ending
+        so = f"`{seen}` says whether the end of `{span}` was seen, and is no second answer: name `{span}` alone."
+    return Contradiction(
+        "targets_of_several_kinds",
+        f"{told} are named as one target",
+        shown,
+        so,
+        tuple(column.name for column in columns),
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> _listed(["a"]), _listed(["a", "b", "c"])
+    ('`a`', '`a`, `b` and `c`')
+    """
+    shown = [f"`{name}`" for name in names]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
 def _of_target(column: Column, roles: Roles, says: set[str], heard: Heard) -> Iterator[Contradiction]:

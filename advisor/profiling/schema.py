@@ -28,6 +28,7 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NUMBERS: frozenset[str] = frozenset({"continuous", "count", "money", "percent", "duration"})
+NAMED = "it was named"  # the reason for a target that the user named
 CLASSES: frozenset[str] = frozenset({"binary", "censoring", "categorical", "ordinal"})
 WRITTEN: frozenset[str] = frozenset({"text", "sequence"})
 
@@ -167,3 +168,8 @@ class Profile(NamedTuple):
     def target_columns(self) -> tuple[str, ...]:
         """The names of the target columns; none where nothing is predicted."""
         return () if self.target is None else (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def is_target_named(self) -> bool:
+        """Whether the user named the target; else it was looked for."""
+        return bool(self.targets) and self.targets[0].reasons == (NAMED,)

@@ -8,15 +8,16 @@ The traits stand in traits.py, their fitted weights in weights.json; each reason
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from advisor.profiling import names, traits, weighing
 from advisor.profiling.roles import Roles
-from advisor.profiling.schema import CLASSES, NUMBERS, Column, Kind, TargetCandidate
+from advisor.profiling.schema import CLASSES, NAMED, NUMBERS, Column, Kind, TargetCandidate
 from advisor.profiling.traits import Setting
 
 NO_TARGET = ("unsupervised",)  # tasks in which nothing is predicted
 OFTEN_NONE = ("recommendation", "ranking", "no_ml", "other")  # in which often no column holds what is asked for
+LIKELY = 0.5  # probability of a kind, from which a column is of it
 DECIDED = 0.5  # probability of a task from the words, from which its form is followed
 TEMPERATURE = 1.2
 MOST_CANDIDATES = 12
@@ -71,6 +72,41 @@ def choose(setting: Setting) -> Chosen:
 def _kind(option: Option, first: Column) -> Kind:
     """The kind of a candidate: yes/no columns that are answered together are tags."""
     return "tags" if len(option.columns) > 1 and first.kind == "binary" else first.kind
+
+
+def as_named(names: Sequence[str], columns: Sequence[Column]) -> TargetCandidate:
+    """The target that the user named: one column, or several that are answered together."""
+    by_name = {column.name: column for column in columns}
+    chosen = [by_name[name] for name in names]
+    several = len(chosen) > 1 and alike(chosen) == "yes_or_no"
+    return TargetCandidate(tuple(names), 1.0, "tags" if several else chosen[0].kind, (NAMED,))
+
+
+def alike(columns: Sequence[Column]) -> Literal["numbers", "yes_or_no"] | None:
+    """What columns have in common that one model can answer together; None where they are of several kinds.
+
+    >>> from advisor.profiling import profile
+    >>> rows = [[n % 2, n % 3 > 0, n / 7, n * 2.5] for n in range(40)]
+    >>> hot, wet, wide, high = profile({"columns": ["hot", "wet", "wide", "high"], "rows": rows}).columns
+    >>> alike([hot, wet]), alike([wide, high]), alike([hot, wide])
+    ('yes_or_no', 'numbers', None)
+    """
+    marks = [column for column in columns if column.chance("binary", "censoring", "tags") >= LIKELY]
+    if marks and all(column in marks or _never(column) for column in columns):
+        return "yes_or_no"
+    if marks or any(column.chance(*NUMBERS, *_steps(column)) < LIKELY for column in columns):
+        return None
+    return "numbers"
+
+
+def _steps(column: Column) -> tuple[str, ...]:
+    """Grades that are written as numbers are numbers, too."""
+    return () if column.statistics.low is None else ("ordinal",)
+
+
+def _never(column: Column) -> bool:
+    """Whether a column may be a label that no row here has."""
+    return column.kind == "constant" and column.statistics.high == 0.0
 
 
 def options(setting: Setting) -> list[Option]:
@@ -237,7 +273,7 @@ def _mean(options: Sequence[Option]) -> dict[str, float]:
 
 
 def _may_be_one_of_several(column: Column, others: Collection[str | None], run: Sequence[Option]) -> bool:
-    never = column.kind == "constant" and column.statistics.high == 0.0 and bool(run)  # a label that no row here has
+    never = _never(column) and bool(run)
     return (column.kind == "binary" or never) and column.name not in others and not _asks(column.name)
 
 

@@ -16,6 +16,7 @@ from advisor import api
 from advisor.framing import Framing
 from advisor.service.problems import Refusal
 from advisor.service.settings import Settings
+from advisor.target import Target
 
 SHORT = 1_000  # characters that the rules read in about a millisecond; longer texts go to a thread
 LONGEST_TURN = 0.005  # seconds of framing on the loop before it looks at its sockets
@@ -73,7 +74,7 @@ class Desk:
         *,
         finish: Callable[[Framing], T],
         table: Any = None,
-        target: str | None = None,
+        target: Target | None = None,
         answers: Mapping[str, str] | None = None,
         waits: bool = False,
     ) -> tuple[T, bool]:
@@ -83,7 +84,7 @@ class Desk:
             text: the description; see `advisor.frame` for this and the next.
             finish: called with the framing, in the same thread, so that large answers are written there, too.
             table: what there is to learn from.
-            target: the column to predict.
+            target: the column to predict, or several.
             answers: question id -> answer id.
             waits: whether a full queue is waited for; else it is refused.
 

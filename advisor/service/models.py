@@ -23,8 +23,19 @@ _TEXT = {
     "description": "The problem in your own words. Lengths and offsets count Unicode code points.",
     "examples": [EXAMPLE],
 }
+_TARGET = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+        {"type": "null"},
+    ],
+    "description": "The column of the table to predict, or a list of the columns that are predicted together.",
+    "examples": ["hours", ["width_mm", "height_mm"]],
+}
 Cell = str | int | float | bool | None
-Description = Annotated[Any, WithJsonSchema(_TEXT)]  # advisor.description checks it, with the same words at every door
+# advisor.description and advisor.target check these, with the same words at every door
+Description = Annotated[Any, WithJsonSchema(_TEXT)]
+Target = Annotated[Any, WithJsonSchema(_TARGET)]
 
 
 class Strict(BaseModel):
@@ -45,7 +56,7 @@ class FramingRequest(Strict):
 
     text: Description
     table: TableModel | None = Field(default=None, description="what there is to learn from")
-    target: str | None = Field(default=None, description="the column of the table to predict")
+    target: Target = None
     answers: dict[str, str] = Field(default={}, description="question id -> answer id")
 
 

@@ -96,6 +96,7 @@ def described() -> dict[str, Any]:
 
 def _paths() -> dict[str, Any]:
     table = {"text": models.EXAMPLE, "table": TABLE, "target": "hours"}
+    several = {"text": "How old is the patient, and how long will it take?", "table": TABLE, "target": ["hours", "age"]}
     answers = {"text": "Something with my customers.", "answers": {"what-comes-out": "number"}}
     framing_id = _header("names this framing in feedback", {"type": "string", "pattern": "^[0-9a-f]{32}$"})
     tag = _header("the hash of the knowledge base, in quotes", {"type": "string"})
@@ -110,7 +111,12 @@ def _paths() -> dict[str, Any]:
                 body=_content(
                     JSON,
                     models.FramingRequest,
-                    {"text": {"text": models.EXAMPLE}, "with a table": table, "with an answer": answers},
+                    {
+                        "text": {"text": models.EXAMPLE},
+                        "with a table": table,
+                        "with several targets": several,
+                        "with an answer": answers,
+                    },
                 ),
                 answer=_content(JSON, models.FramingModel),
                 headers={"framing-id": framing_id},

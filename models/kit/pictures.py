@@ -59,9 +59,9 @@ def table(name: str, *, folder: Path) -> tables.Table:
 def read(cells: pl.Series, *, folder: Path, side: int | None, colour: Colour) -> Read:
     """Returns the pictures of a column; raises `TableError` that names the row.
 
-    Files are brought to `side` by `side` pixels; their paths begin in `folder` and lead nowhere else, as a table may
-    come from somebody who should not see the rest. Of colour "auto", pictures that are all grey have one channel, else
-    all have three.
+    Files are brought to `side` by `side` pixels; lists of pixels have the size that they have. The paths of files begin
+    in `folder` and lead nowhere else, as a table may come from somebody who should not see the rest. Of colour "auto",
+    pictures that are all grey have one channel, else all have three.
 
     >>> found = read(pl.Series("scan", [[0, 1, 2, 3], [4, 5, 6, 7]]), folder=Path(), side=None, colour="auto")
     >>> found.pixels.shape, found.sizes[0].tolist()
@@ -81,14 +81,14 @@ def read(cells: pl.Series, *, folder: Path, side: int | None, colour: Colour) ->
         values = np.asarray(nested, dtype=np.float32)
     except (TypeError, ValueError):
         raise TableError(f"column {cells.name!r}: all lists of pixels should hold equally many numbers") from None
-    pixels = _checked(_shaped(values, where=f"column {cells.name!r}"), side=side, colour=colour)
+    pixels = _coloured(_shaped(values, where=f"column {cells.name!r}"), colour=colour)
     return Read(pixels, np.tile(pixels.shape[2:], (len(pixels), 1)))
 
 
-def of_columns(frame: pl.DataFrame, names: Sequence[str], *, side: int | None, colour: Colour) -> Pixels:
+def of_columns(frame: pl.DataFrame, names: Sequence[str], *, colour: Colour) -> Pixels:
     """Returns pictures whose pixels have a column each, row by row; raises `TableError` where one is no number.
 
-    >>> of_columns(pl.DataFrame({"a": [1], "b": [2], "c": [3], "d": [4]}), "abcd", side=None, colour="auto").tolist()
+    >>> of_columns(pl.DataFrame({"a": [1], "b": [2], "c": [3], "d": [4]}), "abcd", colour="auto").tolist()
     [[[[1.0, 2.0], [3.0, 4.0]]]]
     """
     values = np.empty((frame.height, len(names)), dtype=np.float32)
@@ -103,7 +103,7 @@ def of_columns(frame: pl.DataFrame, names: Sequence[str], *, side: int | None, c
                 "list the columns that are no pixels (`leave_out`)"
             )
         values[:, place] = column.to_numpy()
-    return _checked(_shaped(values, where=f"the columns {listed(names, most=3)}"), side=side, colour=colour)
+    return _coloured(_shaped(values, where=f"the columns {listed(names, most=3)}"), colour=colour)
 
 
 class Named(Protocol):
@@ -125,7 +125,7 @@ def find(frame: pl.DataFrame, settings: Named, *, columns: Sequence[str], folder
     Paths begin at `image_folder` of the settings, else at `folder`.
     """
     if settings.image is None:
-        pixels = of_columns(frame, columns, side=settings.side, colour=settings.colour)
+        pixels = of_columns(frame, columns, colour=settings.colour)
         return Read(pixels, np.tile(pixels.shape[2:], (len(pixels), 1)))
     if settings.image not in frame.columns:
         hint = did_you_mean(settings.image, frame.columns) or f"; it has {listed(frame.columns)}"
@@ -262,8 +262,5 @@ def _shaped(values: npt.NDArray[np.float32], *, where: str) -> Pixels:
     )
 
 
-def _checked(pixels: Pixels, *, side: int | None, colour: Colour) -> Pixels:
-    if side is not None and pixels.shape[2:] != (side, side):
-        height, width = pixels.shape[2:]
-        raise TableError(f"pictures of {height} by {width} pixels, and {side} by {side} are asked for (`side`)")
+def _coloured(pixels: Pixels, *, colour: Colour) -> Pixels:
     return pixels.mean(axis=1, keepdims=True) if colour == "grey" else pixels

@@ -138,11 +138,11 @@ def test_without_pillow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 def test_columns_of_pixels_say_which_is_none() -> None:
     frame = pl.DataFrame({"a": ["1", "2"], "b": ["1", "x"], "c": ["1", "2"], "d": ["1", "2"]})
     with pytest.raises(TableError, match="row 2: b: 'x' is no pixel; name the column of pictures"):
-        pictures.of_columns(frame, "abcd", side=None, colour="auto")
+        pictures.of_columns(frame, "abcd", colour="auto")
     with pytest.raises(TableError, match="2 numbers are no square picture"):
-        pictures.of_columns(frame.select("a", "c"), "ac", side=None, colour="auto")
+        pictures.of_columns(frame.select("a", "c"), "ac", colour="auto")
     with pytest.raises(TableError, match="there is no column 'e', a pixel of training"):
-        pictures.of_columns(frame, "acde", side=None, colour="auto")
+        pictures.of_columns(frame, "acde", colour="auto")
 
 
 def test_bare_pixels_have_names(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A framing -> the sections that say what to do: card, what comes before it, pitfalls."""
 
 from advisor.framing import CardPitfall, Framing
-from advisor.render import card_rows
+from advisor.render import card_rows, disagreements
 from advisor.service.page.answer import section
 from advisor.service.page.markup import Child, Html, element
 from taxonomy.knowledge import load
@@ -16,6 +16,10 @@ def card(framing: Framing) -> Html | None:
     for name, said in card_rows(framing.card):
         rows += [element("dt", name), element("dd", said, dir="auto")]
     parts: list[Child] = [element("dl", *rows)] if rows and framing.category is not None else []
+    parts += [
+        element("p", element("b", "Words and table disagree."), f" {said}", dir="auto", class_="gate")
+        for said in disagreements(framing)
+    ]
     parts += [
         element("p", element("b", gate.question), f" If so: {gate.instead} (You write “{gate.quote}”.)", class_="gate")
         for gate in framing.gates

@@ -14,10 +14,12 @@ from advisor.service.page.form import Asked
 from advisor.service.page.markup import Child, Html, element, plain, raw
 from advisor.service.page.picture import way
 from advisor.service.page.project import starter
+from advisor.target import names
 from taxonomy.knowledge import load
 
 FOLDER = Path(__file__).parent
 NAME = "Problem-framing advisor"
+MOST_OPTIONS = 5  # columns that are shown at once where the target is chosen
 MOST_SENT = 900_000  # bytes of a table as a form sends it; the service takes a little more in all
 EXAMPLES = (
     "How many bikes will be rented at each station tomorrow morning?",
@@ -179,10 +181,12 @@ def _table(asked: Asked, framing: Framing | None) -> Html:
 
 
 def _target(asked: Asked, framing: Framing | None) -> Html:
-    found = framing.profile.target if framing is not None and framing.profile is not None else None
-    names = [str(name) for name in asked.table["columns"]]
-    automatic = f"found: {found}" if isinstance(found, str) and asked.target is None else "find it"
-    options = [element("option", automatic, value="")]
-    options += [element("option", name, value=name, selected=name == asked.target) for name in names]
-    label = element("label", "Column to predict", for_="target")
-    return element("p", label, " ", element("select", *options, name="target", id="target"))
+    found = framing.profile.target_columns if framing is not None and framing.profile is not None else ()
+    columns = [str(name) for name in asked.table["columns"]]
+    chosen = names(asked.target)
+    automatic = f"found: {', '.join(found)}" if found and not chosen else "find it"
+    options = [element("option", automatic, value="", selected=not chosen)]
+    options += [element("option", name, value=name, selected=name in chosen) for name in columns]
+    label = element("label", "Column to predict; with Ctrl or ⌘ several that belong together", for_="target")
+    rows = str(min(len(options), MOST_OPTIONS))
+    return element("p", label, " ", element("select", *options, name="target", id="target", multiple=True, size=rows))

@@ -5,18 +5,19 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from advisor.errors import InputRefused
+from advisor.target import Target
 
 MOST_FIELDS = 64
 MEDIA_TYPE = "application/x-www-form-urlencoded"
-_FIELDS = frozenset(("text", "target", "table", "do"))
-_ANSWER = "answer"  # the one that may come often
+_FIELDS = frozenset(("text", "table", "do"))
+_ANSWER, _TARGET = "answer", "target"  # those that may come often
 
 
 class Asked(NamedTuple):
     """What the form said; a field that was left empty is absent."""
 
     text: str
-    target: str | None = None
+    target: Target | None = None
     table: Any = None  # {"columns": [...], "rows": [[...]]}, not yet checked
     answers: dict[str, str] = {}  # noqa: RUF012  never written to
     do: str = ""  # what is wanted instead of the answer
@@ -43,10 +44,12 @@ def read(body: bytes) -> Asked:
         if not equals:
             raise InputRefused("an answer is written as question=answer", code="form_invalid")
         answers[question] = answer  # one given again is changed
-    once = only_once([pair for pair in pairs if pair[0] != _ANSWER], _FIELDS)
+    named = [value for name, value in pairs if name == _TARGET and value]
+    once = only_once([pair for pair in pairs if pair[0] not in (_ANSWER, _TARGET)], _FIELDS)
     text = once.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
     table = _table(once["table"]) if once.get("table") else None
-    return Asked(text, once.get("target") or None, table, answers, once.get("do", ""))
+    target = named[0] if len(named) == 1 else named or None
+    return Asked(text, target, table, answers, once.get("do", ""))
 
 
 def fields(body: bytes) -> list[tuple[str, str]]:

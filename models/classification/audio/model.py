@@ -46,11 +46,12 @@ class Settings(config.Learning):
 
 
 class About(NamedTuple):
-    """Of each sound its class, and what it belongs to or is for, where the table says so."""
+    """Of each sound its class, and what it belongs to or is for, where the table says so; the split that is drawn."""
 
     labels: npt.NDArray[np.object_]
     group: npt.NDArray[np.object_] | None
     part: npt.NDArray[np.object_] | None
+    drawn: Split | None = None  # of sounds that are copied, drawn before the copies are made
 
 
 class Prepared(NamedTuple):
@@ -65,13 +66,17 @@ Run = Case[Settings, list[Samples], Prepared]
 
 
 def read(settings: Settings, folder: Path, most: int | None) -> Data[list[Samples]]:
-    """Returns the table's sounds that have a class, or copies of them that are changed and put under noise."""
+    """Returns the table's sounds that have a class; of those for training copies, changed and put under noise.
+
+    Where each class has one sound only, its copies are on all sides: there is no other to test with.
+    """
     table = dataset.table(settings.table, folder=folder)
     for setting in ("sound", "target", "group", "part"):
         if (name := getattr(settings, setting)) is not None:
             columns.check_name(table.frame, name, setting=setting)
     texts = cells.texts(table.frame[settings.target])
-    _, _, missing = labels.checked(pl.concat([texts] * max(1, settings.copies)), noun="sound")
+    once = settings.group is None and settings.part is None and texts.drop_nulls().is_unique().all()
+    _, _, missing = labels.checked(pl.concat([texts] * max(1, settings.copies if once else 1)), noun="sound")
     places = np.flatnonzero(texts.is_not_null().to_numpy())
     chosen = np.arange(places.size)
     if most is not None and most < places.size and not settings.copies:
@@ -86,22 +91,50 @@ def read(settings: Settings, folder: Path, most: int | None) -> Data[list[Sample
     if not settings.copies:
         return Data(settings.table, table.sha256, sounds, places[chosen] + 1, notes, "sound", about)
     copies = settings.copies if most is None else max(1, min(most // len(sounds), settings.copies))
-    of = np.repeat(np.arange(len(sounds)), copies)
+    drawn = None if once else _drawn(about, settings)
+    made, of, said = _copied(sounds, drawn, copies, settings)
+    numbers = np.arange(1, of.size + 1) if drawn is None else places[chosen][of] + 1
+    of_each = About(about.labels[of], None, None, None if drawn is None else _placed(drawn, copies))
+    return Data(settings.table, table.sha256, made, numbers, (*notes, said), "sound", of_each)
+
+
+def _copied(
+    sounds: list[Samples], drawn: Split | None, copies: int, settings: Settings
+) -> tuple[list[Samples], Rows, str]:
+    """Returns copies of the training sounds and then the others as they are, of which sound each is, and what was done.
+
+    Without a split that was drawn before, all sounds are copied.
+    """
+    train = np.arange(len(sounds)) if drawn is None else drawn.train
+    held = train[:0] if drawn is None else np.concatenate([drawn.validation, drawn.test])
     generator = np.random.default_rng(settings.seed)
     made = [
-        sound.rounded(sound.string([sounds[row]], generator, rate=settings.rate, snr_db=settings.snr_db)) for row in of
+        sound.rounded(sound.string([sounds[row]], generator, rate=settings.rate, snr_db=settings.snr_db))
+        for row in np.repeat(train, copies)
     ]
-    said = (
-        f"{count(copies, 'copy')} of each of {count(len(sounds), 'recording')}, at {settings.snr_db:g} dB: the speeds, "
-        "places, levels and noise of the test are new, and so are its recordings only where `group` or `part` says so"
-    )
-    of_each = About(about.labels[of], None if group is None else group[of], None if part is None else part[of])
-    return Data(settings.table, table.sha256, made, np.arange(1, len(made) + 1), (*notes, said), "sound", of_each)
+    noun, tested = "training recording", "validation and test hold other recordings, as they are"
+    if drawn is None:
+        noun = "recording"
+        tested = "speeds, places, levels and noise of the test are new, its recordings are not: each class has only one"
+    said = f"{count(copies, 'copy')} of each of {count(train.size, noun)}, at {settings.snr_db:g} dB; {tested}"
+    return [*made, *(sounds[row] for row in held)], np.concatenate([np.repeat(train, copies), held]), said
+
+
+def _placed(drawn: Split, copies: int) -> Split:
+    """Returns the split of what `_copied` returns."""
+    ends = np.cumsum([drawn.train.size * copies, drawn.validation.size, drawn.test.size])
+    train, validation, test = np.split(np.arange(ends[-1]), ends[:-1])
+    return drawn._replace(train=train, validation=validation, test=test)
 
 
 def split(data: Data[list[Samples]], settings: Settings) -> Split:
     """Returns the split that a column names, whole groups, or sounds drawn at random within each class."""
-    about: About = data.about
+    drawn: Split = data.about.drawn or _drawn(data.about, settings)
+    return drawn
+
+
+def _drawn(about: About, settings: Settings) -> Split:
+    """Returns the split of sounds by what is known of them."""
     stops, seed = settings.validation_share, settings.seed
     if about.part is not None:
         drawn = splits.by_part(about.part, name=str(settings.part), validation_share=stops, seed=seed)

@@ -87,6 +87,8 @@ def test_a_table_is_asked_about(monkeypatch, capsys, tmp_path):
     assert code == 0
     assert f"--table {file} --target returned" in err
     assert "returned" in out
+    several = ["--table", str(file), "--target", "amount", "--target", "returned"]
+    assert "--target amount --target returned" in ask(monkeypatch, capsys, "Predict it.\n\n\n\n\n", several)[2]
 
 
 class Terminal:

@@ -174,10 +174,11 @@ def test_a_batch_that_never_ends_is_cut_off_at_its_cap():
 STARTERS = [
     {"text": SURGERY},
     {"text": SURGERY, "table": TABLE, "target": "hours", "template": "regression/linear"},
+    {"text": SURGERY, "table": TABLE, "target": ["hours", "age"]},
 ]
 
 
-@pytest.mark.parametrize("asked", STARTERS, ids=["text", "table"])
+@pytest.mark.parametrize("asked", STARTERS, ids=["text", "table", "several"])
 def test_a_starter_is_the_same_bytes_each_time(client, asked, tmp_path):
     first, second = (client.post("/v1/starters", json=asked) for _ in range(2))
     assert first.status_code == 200, first.text
@@ -211,6 +212,7 @@ def test_a_starter_is_the_same_bytes_each_time(client, asked, tmp_path):
         ({"template": "secret/secret"}, "usage"),
         ({"target": "secret"}, "usage"),
         ({"table": TABLE, "target": "secret"}, "table_refused"),
+        ({"table": TABLE, "target": ["secret", "secret"]}, "table_refused"),
         ({"table": {"columns": ["secret"], "rows": [["secret"]]}}, "table_refused"),
         ({"table": {"columns": ["secret", "b"], "rows": [["secret", 1]] * 3}, "target": "secret"}, "table_refused"),
     ],

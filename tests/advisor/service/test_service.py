@@ -51,6 +51,10 @@ def test_a_table_is_read_with_the_text(client):
     assert (seen["rows"], seen["target"], seen["ids"], seen["time"]) == (200, "hours", ["surgery_id"], "opened")
     named = client.post("/v1/framings", json={"text": SURGERY, "table": TABLE, "target": "Ärzte"})
     assert named.json()["card"]["target"] == "Ärzte"
+    several = client.post("/v1/framings", json={"text": SURGERY, "table": TABLE, "target": ["hours", "Ärzte"]})
+    assert several.json()["card"]["target"] == ["hours", "Ärzte"]
+    assert several.json()["subtask"] == "multi_output"
+    assert several.headers["framing-id"] != named.headers["framing-id"]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +69,13 @@ def test_a_table_is_read_with_the_text(client):
         ({"table": {**TABLE, "secretcolumn": 1}}, "request_invalid"),
         ({"table": TABLE, "target": "secretcolumn"}, "table_refused"),
         ({"target": "secretcolumn"}, "usage"),
+        ({"table": TABLE, "target": ["hours", "secretcolumn"]}, "table_refused"),
+        ({"table": TABLE, "target": ["secretcolumn", "secretcolumn"]}, "table_refused"),
+        ({"table": TABLE, "target": []}, "table_refused"),
+        ({"target": []}, "table_refused"),
+        ({"table": TABLE, "target": {"secretcolumn": [[]]}}, "table_refused"),
+        ({"table": TABLE, "target": ["hours", 3]}, "table_refused"),
+        ({"target": ["secretcolumn", "b"]}, "usage"),
     ],
 )
 def test_a_refused_table_is_a_problem_without_names_or_cells(client, caplog, change, code):

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from model import TEMPLATE
 
-from models.kit import program, programs
+from models.kit import config, program, programs
 from models.kit.config import write
 from models.kit.listener import masked
 
@@ -73,6 +73,43 @@ def test_lists_in_json_lines(tmp_path: Path) -> None:
     code, found = train(tmp_path, table="table.jsonl", sound="samples")
     assert code == program.DONE
     assert found["data"]["rows"] == 60
+
+
+def drawn(folder: Path, rows: list[dict[str, Any]], **changes: object) -> tuple[Any, Any]:
+    """The data and the split of a table of lists, three copies of each sound."""
+    (folder / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write(
+        PROJECT / "config.yaml", folder / "config.yaml", table="table.jsonl", target="kind", **{"copies": 3, **changes}
+    )
+    settings = config.read(folder / "config.yaml", TEMPLATE.settings)
+    data = TEMPLATE.read(settings, folder, None)
+    return data, TEMPLATE.split(data, settings)
+
+
+@pytest.mark.parametrize("changes", [{}, {"group": "speaker"}, {"part": "part"}], ids=["random", "group", "part"])
+def test_copies_are_made_of_training_sounds_alone(tmp_path: Path, changes: dict[str, object]) -> None:
+    rows = [
+        {"kind": kind, "sound": samples.round().tolist(), "speaker": n // 6, "part": ("train", "train", "test")[n % 3]}
+        for n, (kind, samples) in enumerate(sounds())
+    ]
+    data, split = drawn(tmp_path, rows, **changes)
+    train, held = data.numbers[split.train], data.numbers[[*split.validation, *split.test]]
+    assert not set(train) & set(held)
+    assert set(train) | set(held) == set(range(1, len(rows) + 1))
+    assert all(np.sum(train == number) == 3 for number in train)
+    assert len(set(held)) == len(held)
+    for place in (*split.validation, *split.test):
+        assert np.array_equal(data.examples[place], rows[data.numbers[place] - 1]["sound"])
+        assert data.about.labels[place] == rows[data.numbers[place] - 1]["kind"]
+    assert f"3 copies of each of {len(set(train))} training recordings" in data.decisions[-1]
+
+
+def test_where_each_class_has_one_recording_its_copies_are_the_test_too(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    rows = [{"kind": kind, "sound": tone(kind, generator).round().tolist()} for kind in ("low", "high")]
+    data, split = drawn(tmp_path, rows, validation_share=0.05, copies=20)
+    assert (split.train.size, split.test.size) == (30, 8)
+    assert "its recordings are not" in data.decisions[-1]
 
 
 @pytest.mark.parametrize(

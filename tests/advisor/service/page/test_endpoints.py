@@ -58,6 +58,9 @@ def test_answers_and_a_table_come_with_the_text(client):
     answer = client.post("/", data={"text": "What will it cost?", "table": json.dumps(table), "target": "price"})
     assert answer.status_code == 200
     assert "A table of 30 rows and 2 columns came with the text." in answer.text
+    both = {"text": "What will it cost?", "table": json.dumps(table), "target": ["", "rooms", "price"]}
+    assert '<option value="rooms" selected>' in client.post("/", data=both).text
+    assert "twice" in client.post("/", data={**both, "target": ["price", "price"]}).text
     answered = client.post("/", data={"text": "hello", "answer": "what-comes-out=number"})
     assert "<title>" in answered.text
     assert "regression" in re.search("<title>(.*?)</title>", answered.text)[1]

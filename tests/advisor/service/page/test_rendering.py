@@ -227,6 +227,22 @@ def test_a_table_travels_on_and_its_columns_can_be_chosen():
     assert options[:3] == ["", "<b>rooms", "price"]
 
 
+@pytest.mark.parametrize("target", [None, "price", ["<b>rooms", "price"]])
+def test_the_columns_that_were_named_stay_chosen(target):
+    table = {"columns": ["<b>rooms", "size", "price"], "rows": [[n % 5, n * 7 % 31, 100.5 + n] for n in range(30)]}
+    _, page = shown("What will it cost?", table=table, target=target)
+    (select,) = [tag for name, tag in page.tags if name == "select" and tag.get("name") == "target"]
+    assert "multiple" in select
+    chosen = [tag["value"] for name, tag in page.tags if name == "option" and "selected" in tag]
+    assert chosen == ([""] if target is None else [target] if isinstance(target, str) else target)
+
+
+def test_a_disagreement_of_words_and_table_is_told():
+    table = {"columns": ["rooms", "price", "sold"], "rows": [[n % 5, 100.5 + n, n * 5 % 7 % 2] for n in range(30)]}
+    _, page = shown("What will it cost?", table=table, target=["price", "sold"])
+    assert "name one target at a time" in page.text
+
+
 def test_page_style_and_script_are_small():
     files = b"".join((document.FOLDER / name).read_bytes() for name in ("page.css", "page.js"))
     for text in TEXTS:
