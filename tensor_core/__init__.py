@@ -85,6 +85,7 @@ globals().update(
 device = _torch.device
 Size = _torch.Size
 inf, nan, pi = _torch.inf, _torch.nan, _torch.pi
+can_cast, promote_types = _torch.can_cast, _torch.promote_types
 get_default_dtype, set_default_dtype = _torch.get_default_dtype, _torch.set_default_dtype
 get_num_threads, set_num_threads = _torch.get_num_threads, _torch.set_num_threads
 contiguous_format, preserve_format = _torch.contiguous_format, _torch.preserve_format

@@ -39,8 +39,9 @@ class Tensor(Traced):
 
         __neg__ = __abs__ = __invert__ = _unary
         __add__ = __sub__ = __mul__ = __truediv__ = __pow__ = __matmul__ = __floordiv__ = __mod__ = _binary
-        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __rmatmul__ = _binary
-        __lt__ = __le__ = __gt__ = __ge__ = __and__ = __or__ = __xor__ = _binary
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __rmatmul__ = __rfloordiv__ = __rmod__ = _binary
+        __lt__ = __le__ = __gt__ = __ge__ = __and__ = __or__ = __xor__ = __lshift__ = __rshift__ = _binary
+        __rand__ = __ror__ = __rxor__ = __rlshift__ = __rrshift__ = _binary
         __getitem__ = _binary
 
         def __setitem__(self, key: Any, value: Any) -> None: ...

@@ -21,9 +21,11 @@ _OPERATORS = {
     "matmul": "matmul",
     "floordiv": "floor_divide",
     "mod": "remainder",
-    "and": "logical_and",
-    "or": "logical_or",
-    "xor": "logical_xor",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
     "lt": "lt",
     "le": "le",
     "gt": "gt",
@@ -32,13 +34,13 @@ _OPERATORS = {
     "ne": "ne",
     "neg": "neg",
     "abs": "abs",
-    "invert": "logical_not",
+    "invert": "bitwise_not",
     "getitem": "getitem",
     "setitem": "setitem",
 }
 _PROPERTIES = ("real", "imag")
-_REFLECTED = ("add", "sub", "mul", "truediv", "pow", "matmul")
-_IN_PLACE = ("add", "sub", "mul", "truediv")
+_IN_PLACE = ("add", "sub", "mul", "truediv", "pow", "floordiv", "mod", "and", "or", "xor", "lshift", "rshift")
+_REFLECTED = (*_IN_PLACE, "matmul")
 
 
 def _discover() -> dict[str, Callable[..., Any]]:
@@ -55,6 +57,12 @@ def _discover() -> dict[str, Callable[..., Any]]:
     return found
 
 
+def _operation(name: str, functions: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
+    """What an operator calls: the function, or its form without options."""
+    function = functions[name]
+    return getattr(function, "plain", function)
+
+
 def _swapped(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self, other: function(other, self)
 
@@ -69,11 +77,11 @@ def _attach(functions: dict[str, Callable[..., Any]]) -> None:
     for name in _PROPERTIES:
         setattr(Tensor, name, property(functions[name], doc=f"As `{name}()`."))
     for operator, name in _OPERATORS.items():
-        setattr(Tensor, f"__{operator}__", functions[name])
+        setattr(Tensor, f"__{operator}__", _operation(name, functions))
     for operator in _REFLECTED:
-        setattr(Tensor, f"__r{operator}__", _swapped(functions[_OPERATORS[operator]]))
+        setattr(Tensor, f"__r{operator}__", _swapped(_operation(_OPERATORS[operator], functions)))
     for operator in _IN_PLACE:
-        setattr(Tensor, f"__i{operator}__", functions[_OPERATORS[operator] + "_"])
+        setattr(Tensor, f"__i{operator}__", _operation(_OPERATORS[operator] + "_", functions))
 
 
 FUNCTIONS = _discover()

@@ -1,5 +1,6 @@
 """In-place ops and views: torch's values and gradients, or a refusal that says what to do."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -243,3 +244,38 @@ def test_gradients_belong_to_their_leaves_alone() -> None:
     a.sum().backward(create_graph=True)
     a.view(3).backward(tc.ones(3))
     assert a.grad.tolist() == [2, 2, 2]
+
+
+IN_PLACE_OPERATORS: dict[str, Callable[[Any], Any]] = {
+    "pow": lambda z: operator.ipow(z, 2),
+    "pow of a float": lambda z: operator.ipow(z, 0.5),
+    "floordiv": lambda z: operator.ifloordiv(z, 2),
+    "mod": lambda z: operator.imod(z, 3),
+    "eq": lambda z: z.eq_(2),
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE_OPERATORS)
+def test_an_operator_in_place_writes_what_its_aliases_see(name: str) -> None:
+    for whole in (torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[5, 2], [3, 4]])):
+        if name == "pow of a float" and not whole.is_floating_point():
+            continue
+        ours, theirs = tc.tensor(whole), whole.clone()
+        alias, row = ours, ours[0]
+        assert IN_PLACE_OPERATORS[name](ours) is ours is alias
+        IN_PLACE_OPERATORS[name](theirs)
+        assert torch.equal(row.raw, theirs[0])
+
+
+@pytest.mark.parametrize("name", IN_PLACE_OPERATORS)
+def test_an_operator_in_place_is_recorded(name: str) -> None:
+    leaves = []
+    for m in (tc, torch):
+        leaf = m.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+        z = leaf * 2
+        IN_PLACE_OPERATORS[name](z[0])
+        if m is torch and name == "floordiv":  # torch has no gradient of it; it is flat almost everywhere
+            z = leaf * 2 * m.tensor([[0.0], [1.0]])
+        (z * 3).sum().backward()
+        leaves.append(leaf)
+    assert torch.equal(leaves[0].grad.raw, leaves[1].grad)
