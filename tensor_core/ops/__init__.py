@@ -4,12 +4,14 @@ A function whose first parameter is `input` is a method of `Tensor` as well; an 
 under its name with `_` behind it; operators are spelled by the table below.
 """
 
+import functools
 import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
 from typing import Any
 
+from tensor_core.op import torchs_name
 from tensor_core.tensor import Tensor
 
 _OPERATORS = {
@@ -53,8 +55,22 @@ def _discover() -> dict[str, Callable[..., Any]]:
                 found[name] = value
                 in_place = getattr(value, "in_place", None)
                 if in_place is not None:
-                    found[in_place.__name__] = in_place
-    return found
+                    found[f"{name}_"] = in_place
+    return {name: _numpys(function) for name, function in found.items()}
+
+
+def _numpys(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, told dimensions by numpy's names as well; the ops see to it themselves."""
+    code = function.__code__
+    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if hasattr(function, "op") or "dim" not in parameters:
+        return function
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **{torchs_name(name, parameters): value for name, value in kwargs.items()})
+
+    return call
 
 
 def _operation(name: str, functions: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
@@ -71,7 +87,7 @@ def _attach(functions: dict[str, Callable[..., Any]]) -> None:
     """Make methods and operators of the functions."""
     for name, function in functions.items():
         op = getattr(function, "op", None)
-        parameters = op.parameters if op else function.__code__.co_varnames
+        parameters = op.parameters if op else inspect.unwrap(function).__code__.co_varnames
         if parameters[:1] == ("input",) and not hasattr(Tensor, name):
             setattr(Tensor, name, function)
     for name in _PROPERTIES:

@@ -247,6 +247,27 @@ def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
     return torch.clamp(input, min, max)
 
 
+clip = clamp
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have one shape and the same entries.
+
+    >>> equal(tensor([1, 2]), tensor([1, 2]))
+    True
+    """
+    return torch.equal(input.raw, other.raw)
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether no two entries differ by more than `atol` and `rtol` times the second one.
+
+    >>> allclose(tensor([1.0, 2.0]), tensor([1.0, 2.00001]))
+    True
+    """
+    return torch.allclose(input.raw, other.raw, rtol, atol, equal_nan)
+
+
 @op(
     input=lambda grad, condition: grad.masked_fill(condition.logical_not(), 0),
     other=lambda grad, condition: grad.masked_fill(condition, 0),

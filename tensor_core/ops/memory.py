@@ -8,6 +8,7 @@ import torch
 
 from tensor_core.autograd import Array
 from tensor_core.op import op, write_op
+from tensor_core.ops.elementwise import _flat
 from tensor_core.tensor import Tensor
 
 _Bool = builtins.bool  # `bool` is an op here
@@ -122,6 +123,15 @@ def type(input: Tensor, dtype: Any = None) -> Any:
     return input.raw.type() if dtype is None else to(input, torch.empty(0).type(dtype).dtype)
 
 
+def is_tensor(obj: Any) -> _Bool:
+    """Whether it is one of our tensors.
+
+    >>> is_tensor(tensor(1)), is_tensor(1)
+    (True, False)
+    """
+    return isinstance(obj, Tensor)
+
+
 def result_type(tensor1: Any, tensor2: Any) -> torch.dtype:
     """The dtype that two tensors, or a tensor and a number, are computed in together.
 
@@ -189,6 +199,29 @@ def bernoulli_(input: Array, p: Any = 0.5, generator: torch.Generator | None = N
     tensor([1., 1.])
     """
     return input.bernoulli_(p, generator=generator)
+
+
+@op(input=_flat)
+def bernoulli(input: Array, p: Any = None, generator: torch.Generator | None = None) -> Array:
+    """Ones, each with the probability that `input` says (or `p`, everywhere), and zeros.
+
+    >>> bernoulli(tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    given = () if p is None else (p,)
+    return torch.bernoulli(input, *given, generator=generator)
+
+
+@op()
+def multinomial(
+    input: Array, num_samples: Any, replacement: Any = False, generator: torch.Generator | None = None
+) -> Array:
+    """Indices drawn with the probabilities, up to a factor, in the last dimension of `input`.
+
+    >>> multinomial(tensor([0.0, 3.0]), 2, replacement=True)
+    tensor([1, 1])
+    """
+    return torch.multinomial(input, num_samples, replacement, generator=generator)
 
 
 def new_zeros(input: Tensor, *size: Any, dtype: torch.dtype | None = None, device: Any = None) -> Tensor:

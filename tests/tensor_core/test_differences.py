@@ -30,7 +30,7 @@ SMALL = 400  # entries of all inputs together
 Scalar = Callable[[list[torch.Tensor]], tuple[tc.Tensor | None, list[tc.Tensor]]]
 # What has no slope to measure.
 NO_SLOPE = {
-    "empty": "no value", "empty_like": "no value", "new_empty": "no value",
+    "bernoulli": "chance", "empty": "no value", "empty_like": "no value", "new_empty": "no value",
     **dict.fromkeys(("ceil", "floor", "trunc", "round", "sign", "sgn"), "steps"),
     **dict.fromkeys(("div.floor_rounding", "div.trunc_rounding"), "steps"),
     **dict.fromkeys(("round.decimals_0", "round.decimals_3", "round.decimals_neg_3"), "steps"),

@@ -279,3 +279,44 @@ def test_an_operator_in_place_is_recorded(name: str) -> None:
         (z * 3).sum().backward()
         leaves.append(leaf)
     assert torch.equal(leaves[0].grad.raw, leaves[1].grad)
+
+
+def test_a_view_is_not_detached_in_place(x: tc.Tensor) -> None:
+    with pytest.raises(RuntimeError, match=r"detach_\(\) cannot cut off a view, of shape \(3,\); use detach\(\)"):
+        (x * 1)[0].detach_()
+    assert not (x * 1).detach_().requires_grad
+
+
+def test_a_leaf_stands_on_the_data_it_is_given(x: tc.Tensor) -> None:
+    given = tc.ones(2, dtype=tc.float64)
+    x.data = given
+    assert x.is_leaf
+    (x * x).sum().backward()
+    assert x.grad is not None
+    assert (x.grad.dtype, x.grad.tolist()) == (tc.float64, [2, 2])
+    given.zero_()
+    assert x.tolist() == [0, 0]
+    for computed, why in ((x * 1, "it was computed"), (x[0], "it is a view"), (given[:1], "it is a view")):
+        with pytest.raises(RuntimeError, match=f"cannot be set: {why}"):
+            computed.data = given
+
+
+def test_a_captured_step_does_not_swap_memory() -> None:
+    x = tc.ones(2)
+
+    @tc.capture
+    def step(value: tc.Tensor) -> tc.Tensor:
+        x.data = value
+        return x * 1
+
+    with pytest.raises(tc.CaptureError, match=r"cannot set \.data"):
+        step(tc.zeros(2))
+
+
+def test_the_same_bits_of_another_type_share_memory() -> None:
+    for m in (tc, torch):
+        x = m.tensor([1.0, -2.0])
+        bits = x.view(m.int32)
+        bits.bitwise_and_(0x7FFFFFFF)
+        assert x.tolist() == [1, 2]
+        assert m.zeros(2, 3).view(m.int16).shape == (2, 6)
