@@ -120,7 +120,9 @@ def type(input: Tensor, dtype: Any = None) -> Any:
     >>> tensor([1, 2]).type(), tensor([1, 2]).type(float32)
     ('torch.LongTensor', tensor([1., 2.]))
     """
-    return input.raw.type() if dtype is None else to(input, torch.empty(0).type(dtype).dtype)
+    if isinstance(dtype, str):
+        dtype = torch.empty(0).type(dtype).dtype
+    return input.raw.type() if dtype is None else to(input, dtype)
 
 
 def is_tensor(obj: Any) -> _Bool:
