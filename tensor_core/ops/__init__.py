@@ -68,6 +68,8 @@ def _numpys(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            return function(*args)
         return function(*args, **{torchs_name(name, parameters): value for name, value in kwargs.items()})
 
     return call
