@@ -37,6 +37,7 @@ import torch as _torch
 _collecting = _gc.isenabled()
 _gc.disable()
 
+from tensor_core import autograd as autograd
 from tensor_core import creation as _creation
 from tensor_core import distributed as distributed
 from tensor_core import fft as fft
@@ -47,6 +48,7 @@ from tensor_core.amp import autocast as autocast
 from tensor_core.autograd import enable_grad as enable_grad
 from tensor_core.autograd import is_grad_enabled as is_grad_enabled
 from tensor_core.autograd import no_grad as no_grad
+from tensor_core.autograd import set_grad_enabled as set_grad_enabled
 from tensor_core.batches import batches as batches
 from tensor_core.capture import capture as capture
 from tensor_core.checkpoint import checkpoint as checkpoint
@@ -82,9 +84,11 @@ globals().update(
     }
 )
 
+vars(autograd)["grad"] = grad  # torch's other name for it
 device = _torch.device
 Size = _torch.Size
 inf, nan, pi = _torch.inf, _torch.nan, _torch.pi
+can_cast, promote_types = _torch.can_cast, _torch.promote_types
 get_default_dtype, set_default_dtype = _torch.get_default_dtype, _torch.set_default_dtype
 get_num_threads, set_num_threads = _torch.get_num_threads, _torch.set_num_threads
 contiguous_format, preserve_format = _torch.contiguous_format, _torch.preserve_format

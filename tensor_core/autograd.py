@@ -177,6 +177,29 @@ class enable_grad(_GradMode):
     enabled = True
 
 
+class set_grad_enabled(_GradMode):
+    """Recording switched on or off: from now on, or inside a `with` block or a decorated function alone.
+
+    >>> with set_grad_enabled(False):
+    ...     is_grad_enabled()
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        """Switch at once."""
+        super().__init__()
+        self.enabled = mode
+        super().__enter__()
+
+    def __enter__(self) -> Self:
+        return self if self._tokens else super().__enter__()
+
+    def __call__(self, function: _Function) -> _Function:
+        """A function that switches while it runs; what switched at once is taken back."""
+        self.__exit__(None, None, None)
+        return (enable_grad if self.enabled else no_grad)()(function)
+
+
 def fit(grad: Array, shape: torch.Size) -> Array:
     """`grad` in the shape of the input it belongs to: summed over broadcast dimensions, or spread over reduced ones."""
     extra = grad.dim() - len(shape)

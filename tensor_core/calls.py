@@ -224,6 +224,8 @@ def writing(op: "Op", write: Callable[..., Any], module: str | None = None) -> C
         except _KERNEL_ERRORS as error:
             raise _explained(op, error, raws, name) from None
         node = op.node(places, saved, target.raw) if recorded else None
+        if recorded and node is None and target.place is not None:  # nothing flows back through what has no gradient
+            node = Node.made(op, places, (), target.raw)
         memory.write(next_number() if node is None else node.number)
         if node is not None:
             target.rebind(node)

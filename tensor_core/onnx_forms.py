@@ -41,6 +41,12 @@ def _pair(kind: str, *, of: str = "") -> Callable[..., str]:
     return form
 
 
+def _bitwise(kind: str) -> Callable[..., str]:
+    """An op on truths, or on the bits of whole numbers."""
+    of_truths, of_bits = _pair(kind), _pair(f"Bitwise{kind}")
+    return lambda w, node, a, b: (of_truths if node.meta["val"].dtype == torch.bool else of_bits)(w, node, a, b)
+
+
 def _not_equal(w: "Writer", node: Any, a: Any, b: Any) -> str:
     return w.node("Not", _pair("Equal", of="input")(w, node, a, b))
 
@@ -182,17 +188,19 @@ FORMS: dict[str, Callable[..., Any]] = {
     **{name: _same(kind) for name, kind in {
         "neg": "Neg", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "reciprocal": "Reciprocal", "tanh": "Tanh",
         "sigmoid": "Sigmoid", "relu": "Relu", "erf": "Erf", "abs": "Abs", "sin": "Sin", "cos": "Cos", "sign": "Sign",
-        "floor": "Floor", "ceil": "Ceil", "logical_not": "Not", "bitwise_not": "Not", "clone": "Identity",
+        "floor": "Floor", "ceil": "Ceil", "logical_not": "Not", "clone": "Identity",
         "detach": "Identity", "alias": "Identity", "lift_fresh_copy": "Identity",
     }.items()},
     **{name: _pair(kind) for name, kind in {
         "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "pow": "Pow", "matmul": "MatMul", "mm": "MatMul",
         "bmm": "MatMul", "mv": "MatMul", "dot": "MatMul", "maximum": "Max", "minimum": "Min", "logical_and": "And",
-        "logical_or": "Or", "bitwise_and": "And", "bitwise_or": "Or", "floordiv": "Div",
+        "logical_or": "Or", "logical_xor": "Xor", "floordiv": "Div",
     }.items()},
     **{name: _pair(kind, of="input") for name, kind in {
         "eq": "Equal", "lt": "Less", "le": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual",
     }.items()},
+    **{f"bitwise_{name}": _bitwise(kind) for name, kind in {"and": "And", "or": "Or", "xor": "Xor"}.items()},
+    "bitwise_not": lambda w, node, x: _same("Not" if x.meta["val"].dtype == torch.bool else "BitwiseNot")(w, node, x),
     "ne": _not_equal,
     "rsqrt": lambda w, node, x: w.node("Reciprocal", w.node("Sqrt", w.name(x))),
     "square": lambda w, node, x: w.node("Mul", w.name(x), w.name(x)),

@@ -26,8 +26,15 @@ _Rule = Callable[..., Any]
 _Joint = tuple[str, _Rule]  # the names of several parameters, and the one rule that gives all their gradients
 _Adapted = Callable[[Array, Sequence[Any], Any], Any]  # a rule given the gradient, what was saved, the input's place
 _Gradients = Callable[[Array, Sequence[Place | None], Sequence[Any]], Sequence[Array | None]]
+_NUMPYS = {"axis": "dim", "keepdims": "keepdim"}
 _SHAPE = -1  # stands for the shape of the rule's own input among the positions of saved values
 _WANTED = -2  # stands there for which of a joint rule's gradients are asked for
+
+
+def torchs_name(name: str, parameters: Sequence[str]) -> str:
+    """The name of an argument, where it was given by numpy's."""
+    torchs = _NUMPYS.get(name, name)
+    return torchs if torchs in parameters else name
 
 
 class Op:
@@ -83,7 +90,7 @@ class Op:
             raise TypeError(f"{self.name} takes at most {len(self.parameters)} arguments, not {len(args)}")
         given = dict(zip(self.parameters, args, strict=False))
         for name, value in kwargs.items():
-            name = "dim" if name == "axis" and "dim" in self.parameters else name
+            name = torchs_name(name, self.parameters)
             if name in given:
                 raise TypeError(f"{self.name} got {name!r} twice")
             if name not in self.parameters:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from tensor_core.autograd import Array, Hook, Leaf, Node, Place, Traced, accumulate, next_number, walk
+from tensor_core.tracing import CaptureError, outdate, watching
 
 _LINE_WIDTH = 80  # characters, as torch prints
 
@@ -28,8 +29,6 @@ class Tensor(Traced):
     if TYPE_CHECKING:  # the ops' methods and operators are attached by tensor_core.ops
         place: Place | None
 
-        def __getattr__(self, name: str) -> Any: ...
-
         def _unary(self) -> "Tensor": ...
         def _binary(self, other: Any) -> "Tensor": ...
         def _method(self, *args: Any, **kwargs: Any) -> "Tensor": ...
@@ -39,13 +38,19 @@ class Tensor(Traced):
 
         __neg__ = __abs__ = __invert__ = _unary
         __add__ = __sub__ = __mul__ = __truediv__ = __pow__ = __matmul__ = __floordiv__ = __mod__ = _binary
-        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __rmatmul__ = _binary
-        __lt__ = __le__ = __gt__ = __ge__ = __and__ = __or__ = __xor__ = _binary
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __rmatmul__ = __rfloordiv__ = __rmod__ = _binary
+        __lt__ = __le__ = __gt__ = __ge__ = __and__ = __or__ = __xor__ = __lshift__ = __rshift__ = _binary
+        __rand__ = __ror__ = __rxor__ = __rlshift__ = __rrshift__ = _binary
         __getitem__ = _binary
 
         def __setitem__(self, key: Any, value: Any) -> None: ...
         def __eq__(self, other: object) -> "Tensor": ...  # type: ignore[override]
         def __ne__(self, other: object) -> "Tensor": ...  # type: ignore[override]
+
+    def __getattr__(self, name: str) -> Any:
+        plain = name.removesuffix("_")
+        remedy = f"; use x = x.{plain}(…)" if name != plain and hasattr(type(self), plain) else ""
+        raise AttributeError(f"a tensor has no {name!r}{remedy}", name=name, obj=self)
 
     __hash__ = object.__hash__
     __array_priority__ = 1000  # numpy leaves `array * tensor` to us
@@ -125,8 +130,24 @@ class Tensor(Traced):
 
     @property
     def data(self) -> "Tensor":
-        """The same memory, outside the graph; as `detach`."""
+        """The same memory, outside the graph; as `detach`. A leaf that is given other data stands on their memory."""
         return self.detach()
+
+    @data.setter
+    def data(self, data: "Tensor") -> None:
+        refusal = self.refuse_data()
+        if refusal is not None:
+            raise RuntimeError(f"the data of a tensor of shape {tuple(self.shape)} cannot be set: {refusal}")
+        if watching.get() is not None:
+            raise CaptureError("a captured step cannot set .data; use copy_() inside no_grad()")
+        self.raw = data.raw
+        if self.place is not None:
+            self.place.shape, self.place.dtype = data.shape, data.dtype
+        outdate()
+
+    def refuse_data(self) -> str | None:
+        """Why this tensor cannot be given another memory; None if it can."""
+        return "it was computed; use copy_() or a new name" if isinstance(self.place, Node) else None
 
     def register_hook(self, hook: Hook) -> "Removable":
         """Call `hook(grad)` once this tensor's gradient is known; a tensor that it returns replaces the gradient."""
@@ -254,6 +275,10 @@ class Tensor(Traced):
     def __iter__(self) -> "Iterator[Tensor]":
         return (self[i] for i in range(len(self)))
 
+    def __reversed__(self) -> "Tensor":
+        flipped: Tensor = self.flip(0) if self.raw.dim() else self
+        return flipped
+
     def __contains__(self, value: Any) -> bool:
         return bool((self == value).any())
 
@@ -288,10 +313,12 @@ class Tensor(Traced):
         place = self.place
         if place is None:
             return text
-        suffix = f"grad_fn=<{place.name}>)" if isinstance(place, Node) else "requires_grad=True)"
-        last_line = len(text) - (text.rfind("\n") + 1)
-        gap = ",\n       " if last_line + len(suffix) + 1 > _LINE_WIDTH else ", "
-        return text[:-1] + gap + suffix
+        suffix = f"grad_fn=<{place.name}>" if isinstance(place, Node) else "requires_grad=True"
+        line = text[text.rfind("\n") + 1 : -1]
+        # torch takes a line that ends in numbers, not in a suffix it has wrapped itself, for two characters longer
+        length = len(line) if "\n" in text and "]" not in line else len(line) + 2
+        gap = ",\n       " if length + len(", ") + len(suffix) > _LINE_WIDTH else ", "
+        return f"{text[:-1]}{gap}{suffix})"
 
 
 class Removable:

@@ -62,6 +62,14 @@ class View(Tensor):
         written = Node.made(_WRITE, (base.place, node), (self.steps, base.raw.stride(), None), base.raw)
         base.rebind(written)
 
+    def detach_(self) -> Tensor:
+        """Refused: the base would lead back into the graph."""
+        raise RuntimeError(f"detach_() cannot cut off a view, of shape {tuple(self.shape)}; use detach()")
+
+    def refuse_data(self) -> str | None:
+        """Why this view cannot be given another memory."""
+        return "it is a view; use copy_(), or set that of its base"
+
     def refuse_write(self) -> str | None:
         """Why a recorded write to this view is refused; None if it is not."""
         if isinstance(self.base.place, Leaf):

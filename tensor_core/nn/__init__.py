@@ -1,5 +1,7 @@
 """Layers: containers of parameters, how they start, and how they are saved and loaded."""
 
+from tensor_core.nn import functional as functional
+from tensor_core.nn import utils as utils
 from tensor_core.nn.files import load_safetensors as load_safetensors
 from tensor_core.nn.files import save_safetensors as save_safetensors
 from tensor_core.nn.images import AvgPool1d as AvgPool1d

@@ -1,15 +1,35 @@
 """Arithmetic and comparison, element by element, with broadcasting."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from tensor_core.autograd import Array
 from tensor_core.op import kernel_op, op
+from tensor_core.ops.elementwise import _flat
+from tensor_core.ops.memory import result_type
 from tensor_core.tensor import Tensor
 
+_NUMBERS = int | float | complex
 _pair = functools.partial(kernel_op, parameters="input other")
+
+
+def _optional(plain: Any, form: Any, **unset: Any) -> Callable[..., Tensor]:
+    """`plain`, or `form` where an option is not as in `unset`; an operator is `plain` itself and looks for none."""
+
+    def chosen(plain: Any, form: Any) -> Any:
+        @functools.wraps(plain)
+        def call(input: Any, other: Any, **options: Any) -> Any:
+            return form(input, other, **options) if options and options != unset else plain(input, other)
+
+        call.plain = plain  # type: ignore[attr-defined]
+        return call
+
+    call: Any = chosen(plain, form)
+    call.in_place = chosen(plain.in_place, form.in_place)
+    return call  # type: ignore[no-any-return]
 
 
 def _power_of_slope(grad: Array, input: Array, other: Array) -> Array:
@@ -30,17 +50,47 @@ def _weighed(grad: Array, input: Array, out: Array) -> Array:
     return grad * (input - out).masked_fill(input.eq(out), 0).exp()
 
 
+@op(
+    input=lambda grad: grad,
+    other=lambda grad, alpha: grad * alpha,
+    in_place=lambda input, other, alpha: input.add_(other, alpha=alpha),
+)
+def _add(input: Array, other: Array, alpha: Any) -> Array:
+    return torch.add(input, other, alpha=alpha)
+
+
+@op(
+    input=lambda grad: grad,
+    other=lambda grad, alpha: (grad * alpha).neg(),
+    in_place=lambda input, other, alpha: input.sub_(other, alpha=alpha),
+)
+def _sub(input: Array, other: Array, alpha: Any) -> Array:
+    return torch.sub(input, other, alpha=alpha)
+
+
+@op(
+    input=_flat,
+    other=_flat,
+    in_place=lambda input, other, rounding_mode: input.div_(other, rounding_mode=rounding_mode),
+)
+def _div(input: Array, other: Array, rounding_mode: str) -> Array:
+    return torch.div(input, other, rounding_mode=rounding_mode)
+
+
 # fmt: off
-add = _pair(torch.add, "The sum.", "add(tensor([1.0, 2.0]), 1)", "tensor([2., 3.])",
-    input=lambda grad: grad, other=lambda grad: grad)
-sub = _pair(torch.sub, "The difference.", "sub(5, tensor([1.0, 2.0]))", "tensor([4., 3.])",
-    input=lambda grad: grad, other=lambda grad: grad.neg())
+add = _optional(_pair(torch.add, "The sum of `input` and `alpha` times `other`.", "add(tensor([1.0, 2.0]), 1, alpha=3)",
+    "tensor([4., 5.])", input=lambda grad: grad, other=lambda grad: grad), _add, alpha=1)
+sub = _optional(_pair(torch.sub, "`input` less `alpha` times `other`.", "sub(5, tensor([1.0, 2.0]))",
+    "tensor([4., 3.])",
+    input=lambda grad: grad, other=lambda grad: grad.neg()), _sub, alpha=1)
 mul = _pair(torch.mul, "The product.", "mul(tensor([1.0, 2.0]), tensor([[2.0], [3.0]]))",
     "tensor([[2., 4.],\n        [3., 6.]])",
     input=lambda grad, other: grad * other, other=lambda grad, input: grad * input)
-div = _pair(torch.div, "The quotient; always a floating point number.", "div(tensor([1, 2]), 2)",
-    "tensor([0.5000, 1.0000])",
-    input=lambda grad, other: grad / other, other=lambda grad, other, out: (grad * out / other).neg())
+div = _optional(_pair(torch.div,
+    "The quotient, a floating point number; or rounded, with `rounding_mode=` \"floor\" (down) or \"trunc\" (to 0).",
+    "div(tensor([1, 2]), 2), div(tensor([-3]), 2, rounding_mode=\"floor\")", "(tensor([0.5000, 1.0000]), tensor([-2]))",
+    input=lambda grad, other: grad / other, other=lambda grad, other, out: (grad * out / other).neg()),
+    _div, rounding_mode=None)
 maximum = _pair(torch.maximum, "The larger of two; equal ones share the gradient.",
     "maximum(tensor([1.0, 5.0]), tensor([3.0, 2.0]))", "tensor([3., 5.])",
     input=_larger, other=lambda grad, input, other: _larger(grad, other, input))
@@ -71,18 +121,30 @@ lt = _pair(torch.lt, "Whether the first is smaller.", "tensor([1, 2]) < 2", "ten
 le = _pair(torch.le, "Whether the first is not larger.", "tensor([1, 2]) <= 1", "tensor([ True, False])",)
 gt = _pair(torch.gt, "Whether the first is larger.", "tensor([1, 2]) > 1", "tensor([False,  True])")
 ge = _pair(torch.ge, "Whether the first is not smaller.", "tensor([1, 2]) >= 2", "tensor([False,  True])",)
-logical_not = kernel_op(torch.logical_not, "Whether an entry is zero.", "~tensor([True, False])",
-    "tensor([False,  True])")
-logical_and = _pair(torch.logical_and, "Whether both are true.", "tensor([True, False]) & tensor([True, True])",
+logical_not = kernel_op(torch.logical_not, "Whether an entry is zero.", "logical_not(tensor([0, 2]))",
     "tensor([ True, False])")
-logical_or = _pair(torch.logical_or, "Whether at least one is true.", "tensor([True, False]) | tensor([False, False])",
+logical_and = _pair(torch.logical_and, "Whether both are true.", "logical_and(tensor([6, 0]), tensor([1, 1]))",
     "tensor([ True, False])")
-logical_xor = _pair(torch.logical_xor, "Whether exactly one is true.", "tensor([True, False]) ^ tensor([True, True])",
+logical_or = _pair(torch.logical_or, "Whether at least one is true.", "logical_or(tensor([6, 0]), tensor([0, 0]))",
+    "tensor([ True, False])")
+logical_xor = _pair(torch.logical_xor, "Whether exactly one is true.", "logical_xor(tensor([6, 0]), tensor([1, 1]))",
     "tensor([False,  True])")
+bitwise_not = kernel_op(torch.bitwise_not, "Every bit turned over; of a truth, whether it is false.",
+    "~tensor([True, False]), ~tensor([6, 0])", "(tensor([False,  True]), tensor([-7, -1]))")
+bitwise_and = _pair(torch.bitwise_and, "The bits set in both; of truths, whether both are true.",
+    "tensor([True, False]) & tensor([True, True]), tensor([6, 5]) & 3", "(tensor([ True, False]), tensor([2, 1]))")
+bitwise_or = _pair(torch.bitwise_or, "The bits set in at least one; of truths, whether at least one is true.",
+    "tensor([True, False]) | tensor([False, False]), tensor([6, 5]) | 3", "(tensor([ True, False]), tensor([7, 7]))")
+bitwise_xor = _pair(torch.bitwise_xor, "The bits set in exactly one; of truths, whether exactly one is true.",
+    "tensor([True, False]) ^ tensor([True, True]), tensor([6, 5]) ^ 3", "(tensor([False,  True]), tensor([5, 6]))")
+bitwise_left_shift = _pair(torch.bitwise_left_shift, "The bits moved up `other` places.", "tensor([1, 3]) << 2",
+    "tensor([ 4, 12])")
+bitwise_right_shift = _pair(torch.bitwise_right_shift, "The bits moved down `other` places, the sign kept.",
+    "tensor([12, -3]) >> 1", "tensor([ 6, -2])")
 # fmt: on
 
 
-def _power_slope(grad: Array, input: Array, exponent: float) -> Array:
+def _power_slope(grad: Array, input: Array, exponent: Any) -> Array:
     if exponent == 0:
         return grad.new_zeros(input.shape)
     slope = input + input if exponent == 2 else input.pow(exponent - 1) * exponent
@@ -90,8 +152,9 @@ def _power_slope(grad: Array, input: Array, exponent: float) -> Array:
 
 
 @op(input=_power_slope, in_place=torch.Tensor.pow_)
-def _power(input: Array, exponent: float) -> Array:
-    return torch.square(input) if exponent == 2 else torch.pow(input, exponent)
+def _power(input: Array, exponent: Any) -> Array:
+    # 2.0 makes floating point numbers of whole ones, 2 does not.
+    return torch.square(input) if exponent == 2 and type(exponent) is int else torch.pow(input, exponent)
 
 
 @op(
@@ -110,9 +173,11 @@ def pow(input: Any, other: Any) -> Tensor:
     >>> pow(tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
     """
-    if isinstance(other, int | float):
+    if isinstance(other, _NUMBERS):
         return _power(input, other)
-    return _power_of(input if isinstance(input, Tensor) else other.new_full((), input), other)
+    if isinstance(input, _NUMBERS):  # as a tensor, because its gradient rule takes the logarithm
+        input = other.new_full((), input, dtype=result_type(input, other))
+    return _power_of(input, other)
 
 
 def pow_(input: Tensor, other: Any) -> Tensor:
@@ -121,7 +186,7 @@ def pow_(input: Tensor, other: Any) -> Tensor:
     >>> pow_(tensor([1.0, 3.0]), 2)
     tensor([1., 9.])
     """
-    power: Any = _power_of if isinstance(other, Tensor) else _power
+    power: Any = _power if isinstance(other, _NUMBERS) else _power_of
     written: Tensor = power.in_place(input, other)
     return written
 
@@ -180,6 +245,27 @@ def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
     tensor([0.0000, 0.5000, 1.0000])
     """
     return torch.clamp(input, min, max)
+
+
+clip = clamp
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have one shape and the same entries.
+
+    >>> equal(tensor([1, 2]), tensor([1, 2]))
+    True
+    """
+    return torch.equal(input.raw, other.raw)
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether no two entries differ by more than `atol` and `rtol` times the second one.
+
+    >>> allclose(tensor([1.0, 2.0]), tensor([1.0, 2.00001]))
+    True
+    """
+    return torch.allclose(input.raw, other.raw, rtol, atol, equal_nan)
 
 
 @op(

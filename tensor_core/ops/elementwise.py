@@ -106,14 +106,19 @@ def _polygamma(input: Array, n: int) -> Array:
     return torch.polygamma(n, input)
 
 
-@op(input=_flat, in_place=lambda input, decimals: input.round_(decimals=decimals))
+def _write_rounded(input: Array, decimals: int) -> Array:
+    return input.round_(decimals=decimals) if decimals else input.round_()
+
+
+@op(input=_flat, in_place=_write_rounded)
 def round(input: Array, decimals: int = 0) -> Array:
     """The nearest number with so many decimals, halves to the even one.
 
     >>> round(tensor([0.5, 1.5, 1.6]))
     tensor([0., 2., 2.])
     """
-    return torch.round(input, decimals=decimals)
+    # torch rounds whole numbers only where no decimals are named
+    return torch.round(input, decimals=decimals) if decimals else torch.round(input)
 
 
 # ---- activations whose slopes are kernels of their own

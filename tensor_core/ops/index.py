@@ -40,6 +40,32 @@ def _index_put_(input: Array, indices: _Indices, values: Array, accumulate: bool
     return _ATEN.index_put_(input, indices, values, accumulate)
 
 
+def _indices_of(input: Tensor, indices: Any) -> _Indices:
+    """Index tensors as the kernel takes them: masks as the indices they stand for."""
+    found: list[torch.Tensor | None] = []
+    for key in indices:
+        found.extend((None,) if key is None else _index_tensors(key, input.device))
+    return tuple(found)
+
+
+def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """`input` with `values` at the positions that `indices` choose, one index tensor a dimension; or added there.
+
+    >>> index_put(zeros(3), (tensor([0, 2]),), tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
+    """
+    return _index_put(input, _indices_of(input, indices), values, accumulate)
+
+
+def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """`index_put`, written into the first argument, which is returned.
+
+    >>> index_put_(zeros(3), (tensor([0, 2]),), tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
+    """
+    return _index_put_(input, _indices_of(input, indices), values, accumulate)
+
+
 def _index_tensors(key: Any, device: torch.device) -> list[torch.Tensor]:
     """The index tensors that a tensor, mask or list stands for, one for each dimension; none for other keys."""
     if isinstance(key, Tensor):
@@ -214,6 +240,20 @@ def index_fill(input: Array, dim: int, index: Array, value: Any) -> Array:
     tensor([7., 0., 7.])
     """
     return torch.index_fill(input, dim, index, value)
+
+
+@op(
+    input=lambda grad, dim, index: grad.index_fill(dim, index, 0),
+    source=lambda grad, dim, index, shape: grad.index_select(dim, index).reshape(shape),
+    in_place=torch.Tensor.index_copy_,
+)
+def index_copy(input: Array, dim: int, index: Array, source: Array) -> Array:
+    """`input` with the slices of `source` at the positions in `index` (a vector) along `dim`.
+
+    >>> index_copy(zeros(3), 0, tensor([0, 2]), tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
+    """
+    return torch.index_copy(input, dim, index, source)
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:

@@ -140,10 +140,50 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensor([[1, 2],
             [3, 4]])
     """
-    shapes = {tuple(tensor.shape) for tensor in tensors}
-    if len(shapes) != 1:
-        raise RuntimeError(f"stack needs tensors of one shape, not {sorted(shapes) or 'none'}")
+    shapes = [tuple(tensor.shape) for tensor in tensors]  # no set: open sizes have no hash
+    if not shapes or any(shape != shapes[0] for shape in shapes):
+        raise RuntimeError(f"stack needs tensors of one shape, not {sorted(set(shapes)) or 'none'}")
     return cat([unsqueeze(tensor, dim) for tensor in tensors], dim)
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """The tensors one after the other along the second dimension; vectors along their only one.
+
+    >>> hstack([tensor([[1], [2]]), tensor([[3], [4]])])
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    wide = [tensor if tensor.dim() else tensor.reshape(1) for tensor in tensors]
+    return cat(wide, 0 if wide and wide[0].dim() == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """The tensors one after the other along the first dimension; a vector is a row.
+
+    >>> vstack([tensor([1, 2]), tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    return cat([tensor if tensor.dim() > 1 else tensor.reshape(1, -1) for tensor in tensors])
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """Views of the vectors, each spread over a grid along a dimension of its own; "xy" swaps the first two dimensions.
+
+    >>> rows, columns = meshgrid(tensor([1, 2]), tensor([3, 4]))
+    >>> rows * columns
+    tensor([[3, 4],
+            [6, 8]])
+    """
+    if indexing not in ("ij", "xy"):
+        raise ValueError(f"meshgrid: indexing is 'ij' or 'xy', not {indexing!r}")
+    held: Sequence[Tensor] = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors
+    order = [*range(len(held))]
+    if indexing == "xy":
+        order[:2] = order[1::-1]
+    sizes = [held[i].numel() for i in order]
+    spread = [[size if i == at else 1 for i, size in zip(order, sizes, strict=True)] for at in range(len(held))]
+    return tuple([tensor.reshape(shape).expand(sizes) for tensor, shape in zip(held, spread, strict=True)])
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:

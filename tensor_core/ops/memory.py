@@ -8,6 +8,7 @@ import torch
 
 from tensor_core.autograd import Array
 from tensor_core.op import op, write_op
+from tensor_core.ops.elementwise import _flat
 from tensor_core.tensor import Tensor
 
 _Bool = builtins.bool  # `bool` is an op here
@@ -77,11 +78,11 @@ def _converted(input: Array, dtype: torch.dtype) -> Array:
     return input.to(dtype)
 
 
-def _cast(name: str, target: Any, meaning: str, example: str, result: str) -> Callable[[Tensor], Tensor]:
+def _cast(name: str, target: Any, meaning: str, example: str, result: str) -> Callable[..., Tensor]:
     """`to` a fixed type or device, under a name of its own."""
 
-    def cast(input: Tensor) -> Tensor:
-        return to(input, target)
+    def cast(input: Tensor, memory_format: torch.memory_format = torch.preserve_format) -> Tensor:
+        return to(input, target, memory_format=memory_format)
 
     cast.__name__ = cast.__qualname__ = name
     cast.__doc__ = f"`input` {meaning}.\n\n>>> {example}\n{result}"
@@ -89,8 +90,13 @@ def _cast(name: str, target: Any, meaning: str, example: str, result: str) -> Ca
 
 
 # fmt: off
+half = _cast("half", torch.float16, "in half precision, with 11 bits", "tensor([1, 2]).half().dtype", "torch.float16")
+bfloat16 = _cast("bfloat16", torch.bfloat16, "in half precision, with 8 bits and the range of single precision",
+    "tensor([1, 2]).bfloat16().dtype", "torch.bfloat16")
 float = _cast("float", torch.float32, "in single precision", "tensor([1, 2]).float().dtype", "torch.float32")
 double = _cast("double", torch.float64, "in double precision", "tensor([1, 2]).double().dtype", "torch.float64")
+int = _cast("int", torch.int32, "as whole numbers of 32 bits, cut off towards zero", "tensor([1.9, -1.9]).int()",
+    "tensor([ 1, -1], dtype=torch.int32)")
 long = _cast("long", torch.int64, "as whole numbers of 64 bits, cut off towards zero", "tensor([1.9, -1.9]).long()",
     "tensor([ 1, -1])")
 bool = _cast("bool", torch.bool, "as truth: whether each entry differs from zero", "tensor([0, 2]).bool()",
@@ -106,6 +112,35 @@ def type_as(input: Tensor, other: Tensor) -> Tensor:
     torch.float32
     """
     return to(input, other)
+
+
+def type(input: Tensor, dtype: Any = None) -> Any:
+    """`input` with another dtype, given itself or by torch's name of its tensors; without one, that name.
+
+    >>> tensor([1, 2]).type(), tensor([1, 2]).type(float32)
+    ('torch.LongTensor', tensor([1., 2.]))
+    """
+    if isinstance(dtype, str):
+        dtype = torch.empty(0).type(dtype).dtype
+    return input.raw.type() if dtype is None else to(input, dtype)
+
+
+def is_tensor(obj: Any) -> _Bool:
+    """Whether it is one of our tensors.
+
+    >>> is_tensor(tensor(1)), is_tensor(1)
+    (True, False)
+    """
+    return isinstance(obj, Tensor)
+
+
+def result_type(tensor1: Any, tensor2: Any) -> torch.dtype:
+    """The dtype that two tensors, or a tensor and a number, are computed in together.
+
+    >>> result_type(tensor([1, 2]), 1.0)
+    torch.float32
+    """
+    return torch.result_type(*[x.raw if isinstance(x, Tensor) else x for x in (tensor1, tensor2)])
 
 
 @write_op(input=lambda grad: None, source=lambda grad: grad)
@@ -166,6 +201,29 @@ def bernoulli_(input: Array, p: Any = 0.5, generator: torch.Generator | None = N
     tensor([1., 1.])
     """
     return input.bernoulli_(p, generator=generator)
+
+
+@op(input=_flat)
+def bernoulli(input: Array, p: Any = None, generator: torch.Generator | None = None) -> Array:
+    """Ones, each with the probability that `input` says (or `p`, everywhere), and zeros.
+
+    >>> bernoulli(tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    given = () if p is None else (p,)
+    return torch.bernoulli(input, *given, generator=generator)
+
+
+@op()
+def multinomial(
+    input: Array, num_samples: Any, replacement: Any = False, generator: torch.Generator | None = None
+) -> Array:
+    """Indices drawn with the probabilities, up to a factor, in the last dimension of `input`.
+
+    >>> multinomial(tensor([0.0, 3.0]), 2, replacement=True)
+    tensor([1, 1])
+    """
+    return torch.multinomial(input, num_samples, replacement, generator=generator)
 
 
 def new_zeros(input: Tensor, *size: Any, dtype: torch.dtype | None = None, device: Any = None) -> Tensor:

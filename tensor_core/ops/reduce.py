@@ -306,3 +306,25 @@ def cumsum(input: Array, dim: int, dtype: torch.dtype | None = None) -> Array:
     tensor([1., 3., 6.])
     """
     return torch.cumsum(input, dim, dtype=dtype)
+
+
+def _cumprod_slope(grad: Array, input: Array, dim: int) -> Array:
+    """Each entry's share in all later products, right even where one is 0; n² entries of memory for n of `input`."""
+    if not grad.dim():
+        return grad
+    grad, input = grad.movedim(dim, -1), input.movedim(dim, -1)
+    size = input.shape[-1]
+    own: Any = torch.eye(size, dtype=torch.bool, device=grad.device)
+    own = Tensor.handle(own) if isinstance(grad, Tensor) else own
+    others = input.unsqueeze(-2).expand(*input.shape[:-1], size, size).masked_fill(own, 1)
+    return (others.cumprod(-1).triu() * grad.unsqueeze(-2)).sum(-1).movedim(-1, dim)
+
+
+@op(input=_cumprod_slope)
+def cumprod(input: Array, dim: int, dtype: torch.dtype | None = None) -> Array:
+    """The products of all entries so far along `dim`.
+
+    >>> cumprod(tensor([1.0, 2.0, 3.0]), 0)
+    tensor([1., 2., 6.])
+    """
+    return torch.cumprod(input, dim, dtype=dtype)

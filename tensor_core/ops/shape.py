@@ -41,6 +41,11 @@ def _view(input: Array, size: tuple[int, ...]) -> Array:
     return input.view(size)
 
 
+@op(view=True)
+def _reinterpreted(input: Array, dtype: torch.dtype) -> Array:
+    return input.view(dtype)
+
+
 @op(view=True, input=lambda grad, dim0, dim1: grad.transpose(dim0, dim1))
 def transpose(input: Array, dim0: int, dim1: int) -> Array:
     """A view with two dimensions swapped.
@@ -117,13 +122,28 @@ def _flip(input: Array, dims: tuple[int, ...]) -> Array:
 
 
 def view(input: Tensor, *size: Any) -> Tensor:
-    """A view of another shape; the entries must lie in memory one after the other.
+    """A view of another shape; the entries must lie in memory one after the other. Given a dtype, the same bits as it.
 
     >>> view(tensor([1, 2, 3, 4]), 2, -1)
     tensor([[1, 2],
             [3, 4]])
     """
-    return _view(input, _sizes(size))
+    try:
+        sizes = _sizes(size)
+    except TypeError:
+        if not isinstance(size[0], torch.dtype):
+            raise
+        return _reinterpreted(input, size[0])
+    return _view(input, sizes)
+
+
+def numel(input: Tensor) -> int:
+    """The number of entries.
+
+    >>> numel(tensor([[1, 2], [3, 4]]))
+    4
+    """
+    return input.numel()
 
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:

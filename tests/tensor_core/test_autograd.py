@@ -331,3 +331,23 @@ def test_nothing_leaves_the_device(name: str) -> None:
             assert w.grad.device.type == "cuda"
             assert all(state.device.type == "cuda" for state in optimizer.state.values())
     assert (tc.ones(1) * 2.5).item() == 2.5  # no pretended number was kept
+
+
+def test_recording_is_switched_at_once_in_a_block_and_in_a_function() -> None:
+    switch = tc.set_grad_enabled(False)
+    try:
+        assert not tc.is_grad_enabled()
+        with tc.set_grad_enabled(True):
+            assert tc.is_grad_enabled()
+        assert not tc.is_grad_enabled()
+    finally:
+        switch.__exit__(None, None, None)
+    assert tc.is_grad_enabled()
+
+    @tc.set_grad_enabled(False)
+    def enabled() -> bool:
+        return tc.is_grad_enabled()
+
+    assert tc.is_grad_enabled()
+    assert not enabled()
+    assert tc.is_grad_enabled()

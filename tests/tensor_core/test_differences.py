@@ -30,11 +30,13 @@ SMALL = 400  # entries of all inputs together
 Scalar = Callable[[list[torch.Tensor]], tuple[tc.Tensor | None, list[tc.Tensor]]]
 # What has no slope to measure.
 NO_SLOPE = {
-    "empty": "no value", "empty_like": "no value", "new_empty": "no value",
+    "bernoulli": "chance", "empty": "no value", "empty_like": "no value", "new_empty": "no value",
     **dict.fromkeys(("ceil", "floor", "trunc", "round", "sign", "sgn"), "steps"),
+    **dict.fromkeys(("div.floor_rounding", "div.trunc_rounding"), "steps"),
     **dict.fromkeys(("round.decimals_0", "round.decimals_3", "round.decimals_neg_3"), "steps"),
-    "float": "single precision", "linalg.norm.subgradients_at_zero": "kinks",
-    **dict.fromkeys(("div.floor_rounding", "div.trunc_rounding", "norm.nuc", "nn.functional.embedding_bag"), "refused"),
+    **dict.fromkeys(("float", "half", "bfloat16"), "less than double precision"),
+    "linalg.norm.subgradients_at_zero": "kinks",
+    **dict.fromkeys(("norm.nuc", "nn.functional.embedding_bag"), "refused"),
 }  # fmt: skip
 # Inputs as the gradient wants them: of a symmetric matrix one triangle is read, ctc_loss takes logarithms that add up
 # to 1, and tan has poles all over its sample.

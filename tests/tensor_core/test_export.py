@@ -55,6 +55,16 @@ def test_an_encoder_runs_in_onnx_runtime_for_any_number_of_rows_and_tokens(tmp_p
         np.testing.assert_array_equal(top, expected["top"].numpy())
 
 
+def test_bits_and_truths_are_told_apart(tmp_path: Path) -> None:
+    def function(x: tc.Tensor) -> tc.Tensor:
+        even = (x & 1) == 0
+        return tc.stack([x & 6 | 1, x ^ 5, ~x, ((even | (x > 4)) & ~(even ^ (x < 2))).long()])
+
+    x = tc.arange(8)
+    (made,) = run(tc.export_onnx(function, x, tmp_path / "bits.onnx"), x)
+    assert made.tolist() == function(x).tolist()
+
+
 class Pictures(tc.nn.Module):
     def __init__(self) -> None:
         self.first = tc.nn.Conv2d(3, 8, 3, stride=(1, 2), padding=(1, 0), bias=False)

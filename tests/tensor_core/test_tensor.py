@@ -32,6 +32,7 @@ CREATIONS: dict[str, Callable[[Any], Any]] = {
     "eye": lambda m: m.eye(2, 3),
     "rand": lambda m: m.rand(3),
     "randn": lambda m: m.randn(size=(2, 2)),
+    "normal": lambda m: m.normal(m.zeros(3), 2.0),
     "randint": lambda m: m.randint(low=0, high=9, size=(2, 3)),
     "randperm": lambda m: m.randperm(9),
     "zeros_like": lambda m: m.zeros_like(m.ones(2)),
@@ -102,6 +103,20 @@ def test_prints_as_torch(make: Callable[[Any], Any]) -> None:
     assert repr(make(tc)) == repr(make(torch))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_lines_are_wrapped_where_torch_wraps_them(dtype: torch.dtype) -> None:
+    draw = torch.Generator().manual_seed(1)
+    for size in range(30):
+        for shape in ((size,), (2, size)):
+            for factor in (1, 100, 100_000, 1e12):
+                raw = torch.rand(shape, generator=draw, dtype=dtype) * factor
+                for values in (raw, raw.round()):
+                    theirs, ours = values.clone().requires_grad_(), tc.tensor(values, requires_grad=True)
+                    assert repr(ours) == repr(theirs)
+                    assert repr(ours.exp()) == repr(theirs.exp())
+                    assert repr(ours * 1) == repr(theirs * 1)
+
+
 def test_conversions() -> None:
     x = tc.tensor([[1.5, 2.0]])
     assert x.numpy().tolist() == [[1.5, 2.0]]
@@ -115,6 +130,8 @@ def test_conversions() -> None:
     assert len(x) == 1
     assert [row.tolist() for row in x] == [[1.5, 2.0]]
     assert 2.0 in x
+    assert reversed(tc.arange(3)).tolist() == [2, 1, 0]
+    assert reversed(tc.tensor(1)).item() == 1
     assert x.to(tc.float64).dtype == tc.float64
     assert x.to("cpu") is x
     assert x.to(x.double()).dtype == tc.float64
@@ -184,3 +201,49 @@ def test_operators_with_a_torch_tensor_on_the_left_are_ours() -> None:
     made.sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [2, 2]
+
+
+def test_names_that_torch_has_elsewhere_are_the_same_functions() -> None:
+    assert tc.autograd.grad is tc.grad
+    assert tc.nn.utils.clip_grad_norm_ is tc.optim.clip_grad_norm_
+    assert tc.nn.functional.cross_entropy is tc.cross_entropy
+    named = [name for name in vars(tc.nn.functional) if name in ops.FUNCTIONS]
+    assert len(named) > 30
+    assert all(hasattr(torch.nn.functional, name) for name in named)
+    assert not hasattr(tc.nn.functional, "unfold")
+
+
+def test_parameters_go_to_a_vector_and_back() -> None:
+    layer, other = tc.nn.Linear(3, 2), tc.nn.Linear(3, 2)
+    vector = tc.nn.utils.parameters_to_vector(layer.parameters())
+    vector.sum().backward()
+    assert layer.weight.grad is not None
+    tc.nn.utils.vector_to_parameters(vector, other.parameters())
+    assert tc.equal(layer.weight, other.weight)
+    assert tc.allclose(layer.bias, other.bias)
+    with pytest.raises(RuntimeError, match="do not add up"):
+        tc.nn.utils.vector_to_parameters(vector[1:], other.parameters())
+
+
+def test_draws_equal_torchs() -> None:
+    chances = torch.rand(4, 5)
+    for draw in (
+        lambda m, x: m.bernoulli(x),
+        lambda m, x: x.bernoulli(0.5),
+        lambda m, x: x.multinomial(3),
+        lambda m, x: m.multinomial(x, 9, replacement=True),
+        lambda m, x: m.normal(x, 2.0),
+        lambda m, x: m.normal(0.0, 1.0, size=(2, 2)),
+    ):
+        torch.manual_seed(1)
+        expected = draw(torch, chances)
+        torch.manual_seed(1)
+        assert torch.equal(draw(tc, tc.tensor(chances)).raw, expected)
+
+
+def test_what_a_tensor_has_not_is_told_with_what_to_do() -> None:
+    x = tc.ones(2)
+    with pytest.raises(AttributeError, match=r"a tensor has no 'unsqueeze_'; use x = x\.unsqueeze\(…\)"):
+        x.unsqueeze_(0)
+    with pytest.raises(AttributeError, match=r"a tensor has no 'cummin'$"):
+        x.cummin(0)

@@ -1,5 +1,6 @@
 """In-place ops and views: torch's values and gradients, or a refusal that says what to do."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -243,3 +244,79 @@ def test_gradients_belong_to_their_leaves_alone() -> None:
     a.sum().backward(create_graph=True)
     a.view(3).backward(tc.ones(3))
     assert a.grad.tolist() == [2, 2, 2]
+
+
+IN_PLACE_OPERATORS: dict[str, Callable[[Any], Any]] = {
+    "pow": lambda z: operator.ipow(z, 2),
+    "pow of a float": lambda z: operator.ipow(z, 0.5),
+    "floordiv": lambda z: operator.ifloordiv(z, 2),
+    "mod": lambda z: operator.imod(z, 3),
+    "eq": lambda z: z.eq_(2),
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE_OPERATORS)
+def test_an_operator_in_place_writes_what_its_aliases_see(name: str) -> None:
+    for whole in (torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[5, 2], [3, 4]])):
+        if name == "pow of a float" and not whole.is_floating_point():
+            continue
+        ours, theirs = tc.tensor(whole), whole.clone()
+        alias, row = ours, ours[0]
+        assert IN_PLACE_OPERATORS[name](ours) is ours is alias
+        IN_PLACE_OPERATORS[name](theirs)
+        assert torch.equal(row.raw, theirs[0])
+
+
+@pytest.mark.parametrize("name", IN_PLACE_OPERATORS)
+def test_an_operator_in_place_is_recorded(name: str) -> None:
+    leaves = []
+    for m in (tc, torch):
+        leaf = m.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+        z = leaf * 2
+        IN_PLACE_OPERATORS[name](z[0])
+        if m is torch and name == "floordiv":  # torch has no gradient of it; it is flat almost everywhere
+            z = leaf * 2 * m.tensor([[0.0], [1.0]])
+        (z * 3).sum().backward()
+        leaves.append(leaf)
+    assert torch.equal(leaves[0].grad.raw, leaves[1].grad)
+
+
+def test_a_view_is_not_detached_in_place(x: tc.Tensor) -> None:
+    with pytest.raises(RuntimeError, match=r"detach_\(\) cannot cut off a view, of shape \(3,\); use detach\(\)"):
+        (x * 1)[0].detach_()
+    assert not (x * 1).detach_().requires_grad
+
+
+def test_a_leaf_stands_on_the_data_it_is_given(x: tc.Tensor) -> None:
+    given = tc.ones(2, dtype=tc.float64)
+    x.data = given
+    assert x.is_leaf
+    (x * x).sum().backward()
+    assert x.grad is not None
+    assert (x.grad.dtype, x.grad.tolist()) == (tc.float64, [2, 2])
+    given.zero_()
+    assert x.tolist() == [0, 0]
+    for computed, why in ((x * 1, "it was computed"), (x[0], "it is a view"), (given[:1], "it is a view")):
+        with pytest.raises(RuntimeError, match=f"cannot be set: {why}"):
+            computed.data = given
+
+
+def test_a_captured_step_does_not_swap_memory() -> None:
+    x = tc.ones(2)
+
+    @tc.capture
+    def step(value: tc.Tensor) -> tc.Tensor:
+        x.data = value
+        return x * 1
+
+    with pytest.raises(tc.CaptureError, match=r"cannot set \.data"):
+        step(tc.zeros(2))
+
+
+def test_the_same_bits_of_another_type_share_memory() -> None:
+    for m in (tc, torch):
+        x = m.tensor([1.0, -2.0])
+        bits = x.view(m.int32)
+        bits.bitwise_and_(0x7FFFFFFF)
+        assert x.tolist() == [1, 2]
+        assert m.zeros(2, 3).view(m.int16).shape == (2, 6)
