@@ -145,6 +145,8 @@ class Captured:
                 try:
                     with _one_at_a_time:
                         run = compiling.compile(traced, key)
+                except PermissionError as error:
+                    reason = f"its cache cannot be used: {error}"
                 except Exception as error:  # noqa: BLE001 - the step goes on as it is, whatever the compiler says
                     reason = f"TorchInductor failed: {error}"
             if run is None:
@@ -252,8 +254,9 @@ def capture(
 
     Arguments and results are tensors, nested in tuples, lists and dicts; other arguments are held fixed in the graph.
     `dynamic` names the dimensions of arguments whose sizes may change without a new graph; by default the first, that
-    of the batch. With `when="auto"`, of `steps` calls in all, the step is compiled in the background, and only if the
-    remaining calls repay it. Gradients live inside the step: `.grad` is None after it, unless no optimiser took them.
+    of the batch. `when="always"` compiles at the second call; `when="auto"`, which needs `steps`, the number of all
+    calls, compiles in the background, and only if the calls that remain repay it; `when="never"` gives `step` back.
+    Gradients live inside the step: `.grad` is None after it, unless no optimiser took them.
     A step that needs its numbers while it is traced raises `CaptureError`, which names the line.
 
     >>> import tensor_core as tc

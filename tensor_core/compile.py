@@ -3,7 +3,8 @@
 The artefact is a shared library that torch loads by itself, so that a later process needs neither TorchInductor (which
 takes seconds to import) nor a compiler. Its name is the hash of all that it depends on: the graph, the shapes, strides
 and types of its inputs, the versions, the processor, the number of threads. Whoever may write into the folder may run
-code here, so a folder of another user, or one that others may write to, is refused.
+code here, so a folder of another user, or one that others may write to, is refused, and so is one that stands in such a
+folder, unless it is sticky.
 """
 
 import functools
@@ -30,6 +31,7 @@ _FORMAT = 1  # of the folders on disk
 _MOST_KEPT = 128  # artefacts; the least recently used ones go first
 _LIBRARY, _NOTE = "step.so", "note.json"
 _HANDED_BACK = "step.json"  # where torch looks for the ops that TorchInductor has no code for
+_REMEDY = "let TENSOR_CORE_CACHE be a folder that is yours alone, in one that others may not rename it in"
 # On a CPU a chain of small ops is one loop, however long: broken up, each piece hands its results on through an array
 # of its own, and asking for those took most of the time. A GPU's kernel of that length was never measured.
 _OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"max_fusion_size": 4_096}}
@@ -114,13 +116,18 @@ def _open(library: Path, device: torch.device) -> Runner:
 
 
 def _check_owner(folder: Path) -> None:
-    """Refuse a folder that another user could have written."""
+    """Refuse a folder that another user could have written, or put in the place of ours."""
     if os.name != "posix":
         return
     for place in (folder, folder.parent):
         found = place.stat()
-        if found.st_uid not in (os.getuid(), 0) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise PermissionError(f"{place}: others may write here; set TENSOR_CORE_CACHE to a folder of your own")
+        fixed = place is not folder and found.st_mode & stat.S_ISVTX  # as /tmp: others may not rename what is ours
+        if found.st_uid not in (os.getuid(), 0):
+            raise PermissionError(f"{place} belongs to another user; {_REMEDY}")
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not fixed:
+            raise PermissionError(
+                f"others may write to {place}; take that right away (chmod go-w {place}), or {_REMEDY}"
+            )
 
 
 def compile(traced: Traced, key: str) -> Runner:

@@ -1,12 +1,14 @@
 """A function as an ONNX model, written from the same graph that capture compiles, and its int8 form.
 
-What each ATen op of the graph is there stands in onnx_forms.py. Sizes that may vary stay open.
+Before it is written, the graph is brought to torch's core ops, which write to nothing. What each of them is in ONNX
+stands in onnx_forms.py. Sizes that may vary stay open.
 """
 
+import itertools
 import operator
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -22,13 +24,32 @@ _IR = 9  # of the file format; what runtimes of 2024 and later read
 _TOLERANCE = 1e-5  # between the model in ONNX Runtime and the function, relative to the largest output
 
 
+@overload
 def export_onnx(
     fn: Callable[..., Any], example: Tensor | Sequence[Tensor], path: str | Path, *, dynamic: int | Sequence[int] = 0
-) -> Path:
-    """Write `fn` as an ONNX model and return its path, once ONNX Runtime gives the same for `example` to 1e-5.
+) -> Path: ...
+@overload
+def export_onnx(
+    fn: Callable[..., Any], example: Tensor | Sequence[Tensor], *, dynamic: int | Sequence[int] = 0
+) -> bytes: ...
+def export_onnx(
+    fn: Callable[..., Any],
+    example: Tensor | Sequence[Tensor],
+    path: str | Path | None = None,
+    *,
+    dynamic: int | Sequence[int] = 0,
+) -> bytes | Path:
+    """Returns `fn` as the bytes of an ONNX model, once ONNX Runtime gives the same for `example` to 1e-5, or
+    writes them to `path` and returns that.
 
     Inputs are named input_0, input_1, …, outputs output_0, …. The sizes along the dimensions in `dynamic` stay open.
     Raises `CaptureError` for a function that cannot be one graph and `NotImplementedError` for an op without a form.
+
+    >>> from tensor_core import rand
+    >>> import onnxruntime
+    >>> session = onnxruntime.InferenceSession(export_onnx(lambda x: x * 2, rand(4, 3)))
+    >>> session.run(None, {"input_0": rand(5, 3).numpy()})[0].shape
+    (5, 3)
     """
     onnx = _needed("onnx")
     examples = [example] if isinstance(example, Tensor) else list(example)
@@ -44,12 +65,14 @@ def export_onnx(
     traced = tracing.trace(call, raws, dims, cached_number)
     if traced.written:
         raise tracing.CaptureError("export_onnx: the function writes to its state; call eval() on its modules first")
-    model = Writer(onnx, traced).model(len(raws))
+    model = Writer(onnx, _in_core_ops(traced)).model(len(raws))
     onnx.checker.check_model(model)
-    target = Path(path)
-    target.write_bytes(model.SerializeToString())
-    _check(target, raws, [t.detach() for t in call(raws)[0]])
-    return target
+    written: bytes = model.SerializeToString()
+    _check(written, raws, [t.detach() for t in call(raws)[0]])
+    if path is None:
+        return written
+    Path(path).write_bytes(written)
+    return Path(path)
 
 
 def quantize_int8(path: str | Path, target: str | Path) -> Path:
@@ -81,9 +104,32 @@ def _raw(value: Any) -> torch.Tensor | None:
     return value.raw if isinstance(value, Tensor) else None
 
 
-def _check(path: Path, inputs: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]) -> None:
+def _in_core_ops(traced: tracing.Traced) -> tracing.Traced:
+    """The same graph in torch's core ops without writes; ops that have a form of their own stay as they are."""
+    from torch._decomp import core_aten_decompositions
+    from torch._dispatch.python import enable_python_dispatcher
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    simpler = dict(core_aten_decompositions())
+    table = {op: simpler[op] for op in simpler if _name(op) not in FORMS}
+    fakes: Any = traced.inputs[0]
+    with torch.no_grad(), fakes.fake_mode, enable_python_dispatcher():
+        module = make_fx(torch.func.functionalize(traced.module), decomposition_table=table)(*traced.inputs)
+    for part in module.modules():
+        if isinstance(part, torch.fx.GraphModule):
+            part.graph.eliminate_dead_code()
+    return traced._replace(module=module)
+
+
+def _name(target: Any) -> str:
+    """The name of an op without its overload; one that only copies a view bears the view's."""
+    name: str = target._schema.name.split("::")[1] if isinstance(target, torch._ops.OpOverload) else target.__name__
+    return name.removesuffix("_copy") if name.removesuffix("_copy") in FORMS else name
+
+
+def _check(model: bytes, inputs: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]) -> None:
     runtime = _needed("onnxruntime")
-    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = runtime.InferenceSession(model, providers=["CPUExecutionProvider"])
     made = session.run(None, {f"input_{i}": raw.numpy() for i, raw in enumerate(inputs)})
     for i, (ours, theirs) in enumerate(zip(expected, made, strict=True)):
         if not ours.numel():
@@ -91,7 +137,7 @@ def _check(path: Path, inputs: Sequence[torch.Tensor], expected: Sequence[torch.
         scale = max(float(ours.double().abs().max()), 1.0)
         away = float((ours.double() - torch.as_tensor(theirs).double()).abs().max())
         if not away <= _TOLERANCE * scale:
-            raise ArithmeticError(f"export_onnx: output {i} is {away:.2g} away in ONNX Runtime; {path} is not usable")
+            raise ArithmeticError(f"export_onnx: output {i} is {away:.2g} away in ONNX Runtime")
 
 
 class Writer:
@@ -101,34 +147,53 @@ class Writer:
         self.onnx, self.traced = onnx, traced
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.numbers = itertools.count()
+        self.read: set[str] = set()
         self.values: dict[Any, Any] = {}
         self.known: dict[str, torch.Tensor] = {}  # constants that came as tensors
 
     def model(self, inputs: int) -> Any:
         """The whole model."""
         helper = self.onnx.helper
-        given, outputs, state = [], [], iter(self.traced.state)
-        placeholders = 0
-        for node in self.traced.module.graph.nodes:
-            if node.op == "placeholder":
-                if placeholders < inputs:
-                    self.values[node] = f"input_{placeholders}"
-                    given.append(self.info(f"input_{placeholders}", self.traced.inputs[placeholders]))
-                else:
-                    self.values[node] = self.constant(next(state))
-                placeholders += 1
-            elif node.op == "get_attr":
-                self.values[node] = self.constant(getattr(self.traced.module, node.target))
-            elif node.op == "output":
-                for i, result in enumerate(node.args[0]):
-                    self.nodes.append(helper.make_node("Identity", [self.name(result)], [f"output_{i}"]))
-                    outputs.append(self.info(f"output_{i}", result.meta["val"]))
-            else:
-                self.values[node] = self.converted(node)
-        read = {name for node in self.nodes for name in node.input}
-        kept = [constant for constant in self.constants if constant.name in read]
+        names = [f"input_{i}" for i in range(inputs)]
+        state = [self.constant(held) for held in self.traced.state]
+        outputs = []
+        for i, result in enumerate(self.graph(self.traced.module, [*names, *state])):
+            name = self.name(result)
+            self.nodes.append(helper.make_node("Identity", [name], [f"output_{i}"]))
+            self.read.add(name)
+            outputs.append(self.info(f"output_{i}", result.meta["val"]))
+        given = [self.info(name, fake) for name, fake in zip(names, self.traced.inputs, strict=False)]
+        kept = [constant for constant in self.constants if constant.name in self.read]
         graph = helper.make_graph(self.nodes, "tensor_core", given, outputs, kept)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
+
+    def graph(self, module: torch.fx.GraphModule, given: Sequence[str]) -> Sequence[Any]:
+        """Write the nodes of a graph whose inputs have these names; the nodes that are its results."""
+        names, results = iter(given), ()
+        for node in module.graph.nodes:
+            if node.op == "placeholder":
+                self.values[node] = next(names)
+            elif node.op == "get_attr":
+                held = getattr(module, node.target)
+                self.values[node] = held if isinstance(held, torch.fx.GraphModule) else self.constant(held)
+            elif node.op == "output":
+                results = node.args[0]
+            else:
+                self.values[node] = self.converted(node)
+        return results
+
+    def loop(self, body: torch.fx.GraphModule, carries: Sequence[Any], entries: Sequence[Any], outside: Any) -> Any:
+        """The last carries and the stacked outputs of a loop, whose body becomes a graph of its own."""
+        outer, self.nodes = self.nodes, []
+        fakes = [node.meta["val"] for node in body.graph.nodes if node.op == "placeholder"]
+        names = [f"inner_{next(self.numbers)}" for _ in (*carries, *entries)]
+        results = self.graph(body, [*names, *[self.name(each) for each in outside]])
+        made = [self.info(self.node("Identity", self.name(result)), result.meta["val"]) for result in results]
+        given = [self.info(name, fake) for name, fake in zip(names, fakes, strict=False)]
+        inner, self.nodes = self.onnx.helper.make_graph(self.nodes, "body", given, made), outer
+        starts = [self.name(each) for each in (*carries, *entries)]
+        return self.several(len(made), "Scan", *starts, body=inner, num_scan_inputs=len(entries))
 
     def info(self, name: str, fake: torch.Tensor) -> Any:
         """The declaration of an input or output."""
@@ -152,10 +217,15 @@ class Writer:
 
     def node(self, kind: str, *inputs: Any, **attributes: Any) -> str:
         """The name of what a new node makes."""
-        name = f"value_{len(self.nodes)}"
-        names = [i if isinstance(i, str) else self.constant(i) for i in inputs]
-        self.nodes.append(self.onnx.helper.make_node(kind, names, [name], **attributes))
-        return name
+        return self.several(1, kind, *inputs, **attributes)[0]
+
+    def several(self, results: int, kind: str, *inputs: Any, **attributes: Any) -> list[str]:
+        """The names of the results of a new node."""
+        names = [f"value_{next(self.numbers)}" for _ in range(results)]
+        given = [i if isinstance(i, str) else self.constant(i) for i in inputs]
+        self.read.update(given)
+        self.nodes.append(self.onnx.helper.make_node(kind, given, names, **attributes))
+        return names
 
     def name(self, argument: Any, like: Any = None) -> str:
         """The name of an argument; a number becomes a constant of the type of `like`."""
@@ -183,7 +253,7 @@ class Writer:
         target = node.target
         if target is operator.getitem:
             return self.values[node.args[0]][node.args[1]]
-        key = target.__name__ if not isinstance(target, torch._ops.OpOverload) else target._schema.name.split("::")[1]
+        key = _name(target)
         form = FORMS.get(key.rstrip("_") if not key.startswith("__") else key)
         if form is None:
             chance = torch.Tag.nondeterministic_seeded in getattr(target, "tags", ())

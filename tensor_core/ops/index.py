@@ -163,6 +163,17 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     return view(input, input.shape) if viewed is input else viewed
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, Tensor) and not value.dim())
+
+
+def _like(value: Any, input: Tensor) -> Tensor:
+    """What is to be written, in the type of `input`."""
+    if isinstance(value, Tensor):
+        return value.to(input.dtype)
+    return Tensor.handle(torch.as_tensor(value, dtype=input.dtype, device=input.device))
+
+
 def setitem(input: Tensor, key: Any, value: Any) -> None:
     """Write `value`, broadcast, to the entries that `key` chooses.
 
@@ -171,14 +182,18 @@ def setitem(input: Tensor, key: Any, value: Any) -> None:
     >>> x
     tensor([0., 1., 2.])
     """
+    if isinstance(key, Tensor) and key.dtype == torch.bool and _is_number(value):
+        _checked_mask(input, 0, key)
+        mask = key.reshape(*key.shape, *[1] * (input.dim() - key.dim()))
+        input.masked_fill_(mask, _like(value, input))  # which, unlike positions, needs not wait for the mask's numbers
+        return
     target, indices = _parsed(input, key)
-    if not isinstance(value, Tensor):
-        if not indices and isinstance(value, int | float):
-            target.fill_(value)
-            return
-        value = Tensor.handle(torch.as_tensor(value, dtype=input.dtype, device=input.device))
+    if not indices and isinstance(value, int | float):
+        target.fill_(value)
+        return
+    value = _like(value, target)
     if indices:
-        _index_put_(target, indices, value.to(target.dtype))
+        _index_put_(target, indices, value)
         return
     while value.dim() > target.dim() and value.shape[0] == 1:
         value = value.squeeze(0)

@@ -140,9 +140,9 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensor([[1, 2],
             [3, 4]])
     """
-    shapes = [tuple(tensor.shape) for tensor in tensors]  # no set: open sizes have no hash
-    if not shapes or any(shape != shapes[0] for shape in shapes):
-        raise RuntimeError(f"stack needs tensors of one shape, not {sorted(set(shapes)) or 'none'}")
+    shapes = [tuple(tensor.shape) for tensor in tensors]
+    if not shapes or any(shape != shapes[0] for shape in shapes):  # sizes that are symbols have no hash
+        raise RuntimeError(f"stack needs tensors of one shape, not {', '.join(map(str, shapes)) or 'none'}")
     return cat([unsqueeze(tensor, dim) for tensor in tensors], dim)
 
 

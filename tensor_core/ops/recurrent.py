@@ -156,7 +156,7 @@ def _lstm(gates: Array, state: Array, weight: Array, bias: Array) -> Any:
 def _sequence(
     fused: Callable[..., Tensor], formula: Callable[..., Tensor], gates: Tensor, start: Tensor, *weights: Tensor
 ) -> Tensor:
-    if gates.dim() != 3 or start.dim() != 2 or not len(gates):
+    if gates.dim() != 3 or start.dim() != 2 or gates.shape[0] == 0:
         shapes = f"{tuple(gates.shape)} and {tuple(start.shape)}"
         raise ValueError(f"a sequence of gates (steps, rows, …) meets a state (rows, …), not the shapes {shapes}")
     return fused(gates, start, *weights) if _watching.get() is None else _by_steps(formula, gates, start, *weights)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import tensor_core as tc
+from tensor_core import compile as compiling
 
 
 def network() -> tuple[tc.nn.Module, tc.optim.AdamW]:
@@ -149,8 +150,36 @@ def test_a_folder_that_others_may_write_to_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setenv("TENSOR_CORE_CACHE", str(tmp_path))
     step = tc.capture(lambda x: x * 2)
     step(tc.ones(3))
-    with pytest.warns(UserWarning, match="TENSOR_CORE_CACHE"):
+    with pytest.warns(UserWarning, match=f"its cache cannot be used: others may write to {tmp_path};"):
         assert step(tc.ones(3)).tolist() == [2, 2, 2]
+
+
+def test_a_folder_of_ones_own_serves_where_others_may_write_but_not_rename(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir(mode=0o700)
+    tmp_path.chmod(0o1777)
+    compiling._check_owner(own)
+    with pytest.raises(PermissionError, match=f"others may write to {tmp_path};"):
+        compiling._check_owner(tmp_path)  # sticky or not, others may put files here
+    tmp_path.chmod(0o777)
+    with pytest.raises(PermissionError, match="TENSOR_CORE_CACHE"):
+        compiling._check_owner(own)
+
+
+def test_what_compares_shapes_or_writes_by_a_mask_is_captured(cache: Path) -> None:
+    w = tc.randn(3)
+
+    def step(x: tc.Tensor, y: tc.Tensor) -> tc.Tensor:
+        both = tc.stack([x * w, y])
+        both[both > 0] = -1
+        both[0][y.sum(1) > 0] = both.mean()
+        return both
+
+    captured = tc.capture(step)
+    for rows in (4, 4, 7):
+        x, y = tc.randn(rows, 3), tc.randn(rows, 3)
+        torch.testing.assert_close(captured(x, y).raw, step(x, y).raw)
+    assert graphs(captured) == 1
 
 
 def test_auto_compiles_in_the_background_only_what_is_repaid(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

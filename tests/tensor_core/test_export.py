@@ -1,6 +1,8 @@
 """export_onnx: ONNX Runtime gives what the function gives, for other sizes too; int8 stays close."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,8 +39,8 @@ def texts(rows: int, tokens: int) -> tc.Tensor:
     return words
 
 
-def run(path: Path, *inputs: tc.Tensor) -> list[np.ndarray]:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+def run(model: Path | bytes, *inputs: tc.Tensor) -> list[np.ndarray]:
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     made: list[np.ndarray] = session.run(None, {f"input_{i}": x.numpy() for i, x in enumerate(inputs)})
     return made
 
@@ -100,6 +102,88 @@ def test_elementwise_ops_comparisons_and_slices(tmp_path: Path) -> None:
     x, y = tc.rand(9, 3), tc.randn(9, 3)
     for made, expected in zip(run(path, x, y), fn(x, y), strict=True):
         np.testing.assert_allclose(made, expected.numpy(), rtol=1e-5, atol=1e-5)
+
+
+GRU, LSTM, BAG = tc.nn.GRU(4, 5), tc.nn.LSTM(4, 5), tc.nn.EmbeddingBag(9, 4)
+
+
+def written(x: tc.Tensor) -> tc.Tensor:
+    y = x * 1
+    y[:, 1:3] = 0
+    y[y > 1] = -1
+    y[:, 3].add_(2)
+    return y
+
+
+# What each op is in ONNX: of normal numbers (rows, 4), or of more of them.
+OF_NUMBERS: dict[str, Any] = {
+    "GRU": lambda x: GRU(x.reshape(-1, 1, 4).expand(-1, 3, 4).transpose(0, 1))[0],
+    "LSTM": lambda x: LSTM(x.reshape(-1, 1, 4).expand(-1, 3, 4).transpose(0, 1))[0],
+    "where": lambda x: [tc.where(x > 0, x, 0.0), tc.where(x > 0, 1.0, x)],
+    "stack": lambda x: tc.stack([x, x * 2], 1),
+    "index_select": lambda x: x.index_select(1, tc.tensor([0, 2])),
+    "cumsum": lambda x: x.cumsum(1),
+    "topk": lambda x: [*tc.topk(x, 2), *tc.topk(x, 3, largest=False)],
+    "sort": lambda x: [*tc.sort(x, 0), *tc.sort(x, 1, True), tc.argsort(x, 0)],
+    "extremes": lambda x: [*tc.max(x, 1), *tc.min(x, 0), x.max(), x.argmin(1), x.argmax(0, keepdim=True), x.argmax()],
+    "var": lambda x: [x.var(1), x.var(0, correction=0), x.var(), x.std(1, keepdim=True)],
+    "norm": lambda x: [x.norm(), *[tc.linalg.vector_norm(x, p, dim=1) for p in (0, 1, 2, 3, math.inf, -math.inf)]],
+    "activations": lambda x: [tc.silu(x), tc.softplus(x * 9), tc.leaky_relu(x, 0.1), tc.elu(x, 0.5), tc.logsigmoid(x)],
+    "gelu": lambda x: [tc.gelu(x), tc.gelu(x, approximate="tanh")],
+    "pad": lambda x: [tc.pad(x, (1, 2)), tc.pad(x, (1, -2, 0, 1), value=3.0), tc.pad(x[None], (1, 2), mode="reflect")],
+    "logs": lambda x: [tc.log1p(x.abs()), tc.expm1(x), tc.log2(x.abs() + 1), tc.exp2(x), tc.logaddexp(x, x * 2)],
+    "curves": lambda x: [tc.erfc(x), tc.tan(x), tc.atan(x), tc.sinh(x), tc.cosh(x), tc.hypot(x, x + 1)],
+    "rounded": lambda x: [tc.round(x), tc.trunc(x * 3), x % 2, x // 0.7, (x * 9).long() % 4, (x * 9).long() // 4],
+    "truths": lambda x: [tc.isnan(x), tc.isfinite(x), tc.logical_xor(x > 0, x > 1), (x > 0).any(1), (x > 0).all(0)],
+    "reduced": lambda x: [x.prod(1), (x > 0).sum(1)],
+    "moved": lambda x: [x.flip(1), x.roll(1, 1), x.repeat(1, 2), tc.tile(x, (2, 1)), *x.unbind(1), *x.split(3, 1)],
+    "diagonal": lambda x: [tc.diagonal(x.reshape(-1, 2, 2), k, 1, 2) for k in (0, 1, -1)],
+    "tril": lambda x: [tc.tril(x.reshape(-1, 2, 2)), tc.triu(x.reshape(-1, 2, 2), 1)],
+    "written": written,
+    "index_add": lambda x: [
+        x.index_add(1, tc.tensor([0, 0]), x[:, :2]), tc.zeros(2, 4).index_add(0, (x > 0).long()[:, 0], x),
+    ],
+    "combined": lambda x: [
+        tc.lerp(x, x * 2, 0.3), tc.addcmul(x, x, x, value=2), tc.huber_loss(x, x * 2, reduction="none"),
+    ],
+    "avg_pool": lambda x: [tc.avg_pool2d(x.reshape(-1, 1, 2, 2), 2), tc.avg_pool2d(x.reshape(-1, 1, 2, 2), 2, 1, 1)],
+    "causal attention": lambda x: tc.scaled_dot_product_attention(*[x.reshape(-1, 1, 2, 2)] * 3, is_causal=True),
+    "binary_cross_entropy_with_logits": lambda x: tc.binary_cross_entropy_with_logits(x, tc.sigmoid(x)),
+}  # fmt: skip
+# … and of whole numbers below 4 (rows, 3) beside them.
+BY_INDEX: dict[str, Any] = {
+    "gather": lambda x, i: [x.gather(1, i), tc.take_along_dim(x, i, 1)],
+    "index": lambda x, i: [
+        x[:, i[0]], x[tc.arange(x.shape[0]), i[:, 0]], x[None][:, tc.arange(x.shape[0]), i[:, 0]], x[i],
+    ],
+    "scatter": lambda x, i: [x.scatter(1, i[:, :1], x[:, 2:3]), x.scatter_add(1, i, x[:, :3]), x.scatter(1, i, 7)],
+    "EmbeddingBag": lambda x, i: BAG(i),
+    "one_hot": lambda x, i: tc.one_hot(i, 4),
+    "cross_entropy": lambda x, i: tc.cross_entropy(x, i[:, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*OF_NUMBERS, *BY_INDEX])
+def test_the_form_of_an_op_gives_the_same_for_any_number_of_rows(name: str) -> None:
+    def fn(*given: tc.Tensor) -> Any:
+        return (OF_NUMBERS | BY_INDEX)[name](*given)
+
+    def inputs(rows: int) -> list[tc.Tensor]:
+        return [tc.randn(rows, 4), tc.randint(0, 4, (rows, 3))][: 1 if name in OF_NUMBERS else 2]
+
+    tc.manual_seed(0)
+    model = tc.export_onnx(fn, inputs(5))
+    given = inputs(8)
+    expected = fn(*given)
+    for ours, made in zip([expected] if isinstance(expected, tc.Tensor) else expected, run(model, *given), strict=True):
+        np.testing.assert_allclose(made, ours.detach().numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_loop_runs_over_any_number_of_steps(tmp_path: Path) -> None:
+    path = tc.export_onnx(lambda x: GRU(x), tc.randn(6, 3, 4), tmp_path / "gru.onnx", dynamic=(0, 1))
+    x = tc.randn(9, 2, 4)
+    for made, ours in zip(run(path, x), GRU(x), strict=True):
+        np.testing.assert_allclose(made, ours.detach().numpy(), rtol=1e-5, atol=1e-5)
 
 
 def test_int8_is_a_third_of_the_size_and_close(tmp_path: Path) -> None:
