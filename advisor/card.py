@@ -23,7 +23,17 @@ def with_table(built: Framing, knowledge: "Knowledge", reading: "Reading", sampl
         return card
     split = split_for(built.category, built.subtask, seen)
     enough = judge(built.category, seen, sample, knowledge)
-    return card._replace(split=split or card.split, data_needed=" ".join([card.data_needed, *enough]).strip())
+    return card._replace(split=split or card.split, data_needed=_sentences(card.data_needed, *enough))
+
+
+def _sentences(*told: str) -> str:
+    """Sentences one after the other, each with its full stop.
+
+    >>> _sentences("a few hundred rows", "Your table has 40 rows: enough.")
+    'a few hundred rows. Your table has 40 rows: enough.'
+    """
+    *before, last = [each for each in told if each] or [""]
+    return " ".join([*(each if each.endswith(".") else f"{each}." for each in before), last])
 
 
 def split_for(category: str, subtask: str | None, seen: Profile) -> str:

@@ -1,20 +1,23 @@
 """The settings of a starter: which column of the user's table plays which role that the template asks for.
 
-A template asks by name: the settings `target`, `user`, `item`, `query`, `time`, … of its config.yaml. What is null
-there may stay empty; what is not must be found. The split follows from the roles, as the card says it.
+A template asks by name: the settings `target`, `user`, `item`, `query`, `time`, … of its config.yaml. What its type
+lets be null may stay empty, whatever the template's own data have there; all else must be found. The split follows from
+the roles, as the card says it, and so does the metric.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from advisor import profiling as profiles
 from advisor.framing import Framing
+from advisor.profiling.names import meanings, words
 from advisor.profiling.schema import NUMBERS
 from advisor.profiling.targets import alike
 from advisor.profiling.traits import BECAUSE
 from advisor.tabular import NOT_IN_TIME
-from models import catalog
+from models import catalog, loading
 from models.kit import config
 from models.kit.errors import Refused, listed
 
@@ -27,6 +30,9 @@ IN_WORDS = {
     "time": "the moment of a row",
     "event": "whether the end was seen",
     "source": "what is read",
+    "source_node": "who points",
+    "target_node": "what is pointed at",
+    "series": "which series a row belongs to",
     "text": "the text",
     "title": "the title of a text",
     "texts": "the texts",
@@ -40,9 +46,6 @@ IN_WORDS = {
     "h": "how high a box is",
     "sound": "the sound",
 }
-
-
-DISPENSABLE = ("series", "step", "part", "title")  # roles that a table may lack though the template's own has them
 
 
 class Chosen(NamedTuple):
@@ -72,7 +75,10 @@ def single(asked: Mapping[str, bool]) -> str | None:
 def choose(template_config: Path, framing: Framing, seen: Profile) -> Chosen:
     """Return the settings of the columns; raises `Refused` where the template needs a role that no column plays."""
     asked = config.optional(template_config)
-    found: dict[str, Any] = {}
+    with loading.task(template_config.parent) as task:
+        kind = task.settings
+    spare = config.spare(kind)
+    found: dict[str, Any] = {name: None for name in asked if name in spare and not asked[name]}
     late = _late(framing) if "leave_out" in asked else []
     if late:
         found["leave_out"] = late
@@ -81,26 +87,50 @@ def choose(template_config: Path, framing: Framing, seen: Profile) -> Chosen:
         if role not in asked or role in ("time", "group"):
             continue
         column = _namesake(role, seen, taken) or find(seen, taken)
-        if column is None and role in DISPENSABLE:
-            found[role] = None
-            continue
-        if column is None and not asked[role]:
-            column = _only(seen, taken)
-        if column is None and not asked[role]:
-            what = IN_WORDS.get(role, "what is predicted")
-            raise Refused(
-                f"the template needs a column for `{role}` ({what}), and none of "
-                f"{listed(each.name for each in seen.columns)} looks like one; give it that name, "
-                "or name another template"
-            )
+        if column is None and role not in spare:
+            column = LAST_RESORTS.get(role, _only)(seen, taken)
+        if column is None and role not in spare:
+            raise _lacks(role, seen)
         if column is not None:
             found[role] = column
             taken |= {column} if isinstance(column, str) else set(column)
-    split = _split(asked, framing, seen, taken)
-    return Chosen({**found, **split}, tuple(split))
+    split = _split(asked, seen, taken)
+    if "time" in asked and found.get("query") in _rounds(seen):
+        split.setdefault("time", found["query"])
+    if "time" in asked and "time" not in spare and "time" not in split:
+        raise _lacks("time", seen)
+    every = {**found, **split}
+    return Chosen({**every, "metric": _metric(template_config, kind, framing, seen, every)}, tuple(split))
 
 
-def _split(asked: Mapping[str, bool], framing: Framing, seen: Profile, taken: set[str]) -> dict[str, Any]:
+def _lacks(role: str, seen: Profile) -> Refused:
+    what = IN_WORDS.get(role, "what is predicted")
+    return Refused(
+        f"the template needs a column for `{role}` ({what}), and none of "
+        f"{listed(each.name for each in seen.columns)} looks like one; give it that name, "
+        "or name another template"
+    )
+
+
+def _metric(
+    template_config: Path, kind: type[config.Project], framing: Framing, seen: Profile, found: Mapping[str, Any]
+) -> str:
+    """Return the metric that the card names first, where the template offers it and the table lets it have a value;
+    else the template's own, or the next one that has a value.
+    """
+    target = found.get("target")
+    classes = next((each.distinct for each in seen.columns if each.name == target), None)
+    lacking = {name for name, setting in NEEDS.items() if found.get(setting) is None}
+    lacking |= set(OF_TWO_CLASSES) if classes not in (None, 2) else set()
+    own: str = config.read(template_config, kind).metric
+    every: tuple[str, ...] = (own, *get_args(get_type_hints(kind)["metric"]))
+    offered = [name for name in dict.fromkeys(every) if name not in lacking]
+    first = re.split("[;,(]", framing.card.metric.casefold())[0]
+    told = {name: place for name in offered if (place := first.find(CALLED.get(name, name))) >= 0}
+    return min(told, key=lambda name: told[name], default=offered[0])
+
+
+def _split(asked: Mapping[str, bool], seen: Profile, taken: set[str]) -> dict[str, Any]:
     """Return the time or the group that the split follows, or both where the template asks for both by itself."""
     query = seen.query if "query" not in asked else None
     group = next((name for name in (query, seen.group) if name is not None and name not in taken), None)
@@ -109,7 +139,7 @@ def _split(asked: Mapping[str, bool], framing: Framing, seen: Profile, taken: se
         first = "group" if query is not None else "time"
         return {first: {"time": time, "group": group}[first]}
     both = {"time": time, "group": group}
-    return {name: column for name, column in both.items() if name in asked and (column is not None or not asked[name])}
+    return {name: column for name, column in both.items() if name in asked and column is not None}
 
 
 def _late(framing: Framing) -> list[str]:
@@ -182,14 +212,31 @@ def _role(name: str) -> Callable[[Profile, set[str]], str | None]:
     return find
 
 
-def _called(*names: str) -> Callable[[Profile, set[str]], str | None]:
-    """Return a finder of the column that bears one of those names."""
+def _called(*called: str) -> Callable[[Profile, set[str]], str | None]:
+    """Return a finder of the column that bears one of those names, or else has one in its own."""
 
     def find(seen: Profile, taken: set[str]) -> str | None:
         free = [each.name for each in seen.columns if each.name not in taken]
-        return next((name for wanted in names for name in free if name.casefold() == wanted), None)
+        whole = (name for wanted in called for name in free if name.casefold() == wanted)
+        return next(whole, None) or next((name for wanted in called for name in free if wanted in words(name)), None)
 
     return find
+
+
+def _end(*called: str) -> Callable[[Profile, set[str]], str | None]:
+    """Return a finder of an end of a link: a column with one of those words in its name, else the first that names."""
+
+    def find(seen: Profile, taken: set[str]) -> str | None:
+        free = (each.name for each in seen.columns if each.name not in taken and each.kind in ENDS)
+        return _called(*called)(seen, taken) or next(free, None) or _pair(seen, taken)
+
+    return find
+
+
+def _pair(seen: Profile, taken: set[str]) -> str | None:
+    """Return the next column of a table that holds two and no more."""
+    free = [each.name for each in seen.columns if each.name not in taken]
+    return free[0] if len(seen.columns) == 2 and free else None
 
 
 def _likeliest(*kinds: str) -> Callable[[Profile, set[str]], str | None]:
@@ -227,15 +274,31 @@ def _user(seen: Profile, taken: set[str]) -> str | None:
 
 def _item(seen: Profile, taken: set[str]) -> str | None:
     others = {seen.group, seen.query, *taken}
-    return next((name for name in (seen.item, *seen.ids) if name is not None and name not in others), None)
+    told = next((name for name in (seen.item, *seen.ids) if name is not None and name not in others), None)
+    others |= {seen.time, *seen.target_columns}
+    free = [each for each in seen.columns if each.name not in others and each.kind in THINGS]
+    richest = max(free, key=lambda each: each.distinct, default=None)
+    return told or (richest.name if richest is not None else None)
+
+
+def _candidate(seen: Profile, taken: set[str]) -> str | None:
+    """Return the column that only names what stands in a list."""
+    return next((name for name in seen.ids if name not in {seen.query, *taken}), None)
 
 
 def _query(seen: Profile, taken: set[str]) -> str | None:
     """Return the column that says what is asked; of two columns of text what is asked is the shorter one."""
     lists = {each.name for each in seen.columns if each.distinct * FEWEST_CANDIDATES <= seen.rows}
     held = (name for name in (seen.group, *seen.ids) if name in lists)
-    named = next((name for name in (seen.query, *held) if name is not None and name not in taken), None)
+    rounds = (name for name in _rounds(seen) if seen.query is None)
+    named = next((name for name in (seen.query, *held, *rounds) if name is not None and name not in taken), None)
     return named or _shortest_of_several(seen, taken)
+
+
+def _rounds(seen: Profile) -> list[str]:
+    """Return the columns of moments that rows have in common, as of a week with all its candidates."""
+    shared = (each for each in seen.columns if 1 < each.distinct * FEWEST_CANDIDATES <= seen.rows)
+    return [each.name for each in shared if "time" in meanings(each.name) or each.kind == "time"]
 
 
 def _shortest_of_several(seen: Profile, taken: set[str]) -> str | None:
@@ -257,7 +320,8 @@ def _relevance(seen: Profile, taken: set[str]) -> str | None:
 def _step(seen: Profile, taken: set[str]) -> str | None:
     """Return the column that orders the moments of a series."""
     named = (each.name for each in seen.columns if each.name.casefold().removesuffix("s") in MOMENTS)
-    return next((name for name in (seen.time, *named) if name is not None and name not in taken), None)
+    ended = (each.name for each in seen.columns if {*words(each.name)[-1:]} & {*MOMENTS})
+    return next((name for name in (seen.time, *named, *ended) if name is not None and name not in taken), None)
 
 
 def _series(seen: Profile, taken: set[str]) -> str | None:
@@ -289,14 +353,38 @@ def _texts(seen: Profile, taken: set[str]) -> list[str] | None:
 ASKED = frozenset(BECAUSE[name] for name in ("asked", "named", "verbatim", "same_thing"))  # reasons for a target
 LEAST_AS_LIKELY = 0.01  # as the likeliest target, to be one of several
 SERIES_KINDS = frozenset({"binary", "categorical", "code", "id"})
+THINGS = ("id", "code", "categorical")  # kinds that name one of many
+ENDS = ("id", "code", "categorical", "url", "text", "sequence", "binary")  # kinds that name what is linked
 MOMENTS = ("t", "at", "time", "step", "frame", "tick", "moment", "sample", "index", "second", "minute", "hour")  # names
 FEWEST_CANDIDATES = 2  # rows of one list, on average
 PICTURES = ("media", "nested")  # kinds whose cells can be pictures
 PHOTOGRAPHED = ("image", "photo", "picture", "scan", "img")  # names of the picture itself, where masks lie beside it
 LISTED = ("nested", "tags", "sequence", "media")  # kinds whose cells hold a whole signal
+NEEDS = {"shd": "truth", "analogies": "analogies", "ari": "check"}  # metrics that have no value without a setting
+OF_TWO_CLASSES = ("average_precision", "roc_auc")
+CALLED = {  # how cards call a metric where they do not by the name in the settings
+    "log_loss": "log loss",
+    "macro_f1": "macro-averaged f1",
+    "micro_f1": "micro-averaged f1",
+    "average_precision": "average precision",
+    "mean_average_precision": "mean average precision over the labels",
+    "precision_at_1": "precision at 1",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "mase": "mean absolute scaled error",
+    "deviance": "poisson deviance",
+    "c_index": "concordance index",
+    "mrr": "mean reciprocal rank",
+    "recall_100": "recall@100",
+    "wer": "word error rate",
+    "explained": "variance explained",
+    "log_likelihood": "log-likelihood",
+    "npmi": "coherence",
+}
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
 CATEGORIES = {"numbers": "regression", "yes_or_no": "tagging"}  # of the templates that learn several such columns
 ANSWERS = ("target", "rating", "relevance", "duration", "tags")  # settings of one column that is learned
+LAST_RESORTS = {"series": _user}  # where a template cannot do without; else the one column that is left
 FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "target": _target,
     "targets": _targets,
@@ -308,9 +396,12 @@ FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {
     "user": _user,
     "person": _user,
     "item": _item,
+    "candidate": _candidate,
     "event": _role("event"),
     "position": _role("position"),
-    "weight": lambda seen, taken: _role("weight")(seen, taken) or _likeliest(*sorted(NUMBERS))(seen, taken),
+    "source_node": _end("from", "source", "src", "origin", "citing", "follower", "sender", "von"),
+    "target_node": _end("to", "target", "dst", "destination", "cited", "followed", "receiver", "nach"),
+    "weight": lambda seen, taken: _role("weight")(seen, taken) or _likeliest(*sorted(NUMBERS), "ordinal")(seen, taken),
     "source": lambda seen, taken: _role("source")(seen, taken) or _likeliest("text", "sequence")(seen, taken),
     "title": _called("title", "headline", "heading", "subject"),
     "text": _likeliest("text", "sequence"),

@@ -21,8 +21,8 @@ from advisor.framing import Framing, plain
 from advisor.target import Target
 from models import catalog, loading
 from models.catalog import Template
-from models.kit import config, files, report, tables
-from models.kit.errors import Refused, listed
+from models.kit import config, dataset, files, report, tables
+from models.kit.errors import Refused, count, listed
 
 ROOT = Path(catalog.__file__).parent
 CARRIED = {
@@ -35,6 +35,7 @@ CARRIED = {
     "tensor_core": ROOT.parent / "tensor_core",
 }
 PROBLEM_SCHEMA = 1
+CARD, SAMPLE_CARD = "DATA_CARD.md", "SAMPLE_CARD.md"  # of the table that is learned from, and of a template's own
 NO_ML = "no_ml"
 MOST_NAMED = 5  # columns in one sentence of the README
 NOT_COPIED = ("__pycache__", "template.yaml", "output")  # nor what begins with a dot
@@ -100,7 +101,7 @@ def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target
     named = bool(target) or (framing.profile is not None and framing.profile.is_target_named)
     if table is not None:
         table_name = _copy_table(table, new)
-        frame = tables.read(new / table_name)
+        frame = tables.load(new / table_name, fewest_columns=1).frame
         kept = _kept(target, framing, frame.columns)
         seen = profiles.profile(frame, description=framing.description, target=kept)
         if not target and framing.profile is not None:  # it was made with all that the words say
@@ -119,7 +120,10 @@ def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target
         "knowledge": framing.knowledge,
     }
     (new / "problem.json").write_text(json.dumps(problem, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    (new / "README.md").write_text(_readme(framing, template, seen, named=named), encoding="utf-8")
+    readme = _readme(framing, template, seen, named=named, metric=_metric(new, template))
+    (new / "README.md").write_text(readme, encoding="utf-8")
+    if table_name is not None and seen is not None:
+        _describe(new / "data", new / table_name, seen)
 
 
 def _write_rule(new: Path, framing: Framing, frame: Any, target: str) -> dict[str, Any]:
@@ -224,7 +228,7 @@ def _copy_table(table: Any, new: Path) -> str:
     data.mkdir(exist_ok=True)  # the template's own sample may lie there
     if isinstance(table, str | os.PathLike):
         source = Path(table)
-        tables.read(source)  # refuse before copying, with the name that the user knows
+        tables.load(source, fewest_columns=1)  # refuse before copying, with the name that the user knows
         name = "table" + source.suffix.lower()
         shutil.copyfile(source, data / name)
     else:
@@ -233,7 +237,42 @@ def _copy_table(table: Any, new: Path) -> str:
     return f"data/{name}"
 
 
-def _readme(framing: Framing, template: Template, seen: profiles.Profile | None, *, named: bool) -> str:
+def _describe(data: Path, table: Path, seen: profiles.Profile) -> None:
+    """Write the card of the user's table; that of the template's own data goes where those lie here, or else away."""
+    own = data / CARD
+    if own.exists():
+        beside = any(each not in (own, table) for each in data.iterdir())
+        own.rename(data / SAMPLE_CARD) if beside else own.unlink()
+    noticed = [*(each.because for each in seen.findings), *(each.so for each in seen.contradictions), *seen.notes]
+    columns = "\n".join(f"| {report.markdown(each.name)} | {each.kind.replace('_', ' ')} |" for each in seen.columns)
+    own.write_text(
+        f"""# {table.name}
+
+* Origin: fill in
+* Licence: fill in
+* SHA-256: `{dataset.sha256(table)}`
+* Size: {count(seen.rows, "row")}, {count(len(seen.columns), "column")}
+
+| column | read as |
+|---|---|
+{columns}
+
+Noticed:
+
+{chr(10).join(f"* {report.markdown(each)}" for each in noticed) or "* nothing"}
+""",
+        encoding="utf-8",
+    )
+
+
+def _metric(new: Path, template: Template) -> str:
+    """The metric that config.yaml names."""
+    with loading.task(template.folder) as task:
+        found: str = config.read(new / "config.yaml", task.settings).metric
+    return found
+
+
+def _readme(framing: Framing, template: Template, seen: profiles.Profile | None, *, named: bool, metric: str) -> str:
     return f"""{framing.to_markdown()}
 ## This project
 
@@ -258,15 +297,15 @@ preprocessing (JSON), and model.onnx where `onnx` and `onnxruntime` are installe
 the baseline" where the model does not beat it. Ctrl-C ends a training early and keeps the best so far.
 `models/kit` and `tensor_core` are carried along, so that only what requirements.txt names needs to be installed.
 
-{_expected(template)}"""
+{_expected(template, metric)}"""
 
 
-def _expected(template: Template) -> str:
+def _expected(template: Template, metric: str) -> str:
     """What the template reaches on its own data, so that a user knows what a sound installation gives."""
     own = next((run for run in template.runs if run.data == "bundled"), None)
     reached = ", ".join(own.reach) if own is not None else ""
     numbers = f" With its own data ({template.data}) the template reaches {reached} or better." if reached else ""
-    return f"The peer is {template.peer}, the first metric {template.metric}.{numbers}\n"
+    return f"The peer is {template.peer}, the first metric {metric}.{numbers}\n"
 
 
 def _about_the_table(seen: profiles.Profile, template: Template, *, named: bool) -> str:

@@ -24,7 +24,10 @@ CODE_SHARE = 0.9  # of the cells look like a code
 _MOST_CELLS = 2000  # whose form is looked at
 
 _URL = r"^(?:https?://|www\.|s3://|gs://)"
-_MEDIA = r"(?i)\.(?:png|jpe?g|tiff?|gif|bmp|webp|heic|svg|dcm|nii|wav|mp3|flac|ogg|m4a|mp4|avi|mov|mkv|webm|npy|pdf)$"
+_MEDIA = (
+    r"(?i)^data:(?:image|audio|video)/"
+    r"|\.(?:png|jpe?g|tiff?|gif|bmp|webp|heic|svg|dcm|nii|wav|mp3|flac|ogg|m4a|mp4|avi|mov|mkv|webm|npy|pdf)$"
+)
 _POINT = r"^(?:POINT ?\(|\(?-?\d{1,3}\.\d+[,;] ?-?\d{1,3}\.\d+\)?$)"
 _EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
 _UUID = r"^(?:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F-]{18,}|[0-9a-fA-F]{7,64})$"

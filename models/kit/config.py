@@ -158,6 +158,17 @@ def optional(path: str | Path) -> dict[str, bool]:
     return {name: node.tag == "tag:yaml.org,2002:null" for name, (_, node) in pairs.items()}
 
 
+def spare(kind: type[Project]) -> frozenset[str]:
+    """Returns the names of the settings that hold a text or nothing.
+
+    >>> sorted(spare(Settings))
+    ['group', 'time']
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    unions = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) in (Union, types.UnionType)}
+    return frozenset(name for name, each in unions.items() if str in each)
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")

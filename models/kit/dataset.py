@@ -103,14 +103,14 @@ def _drawn(rows: int, most: int, labels: pl.Series | None, *, seed: int) -> npt.
     return np.sort(order[chosen])
 
 
-def table(name: str, *, folder: Path) -> tables.Table:
+def table(name: str, *, folder: Path, fewest_columns: int = 2) -> tables.Table:
     """Returns the whole table that a setting names: a bundled one, a fetched one, or a file in `folder`.
 
     >>> table("sample:wine", folder=Path()).frame.width
     14
     """
     if not name.startswith(samples.PREFIX):
-        return tables.load(file(name, folder=folder))
+        return tables.load(file(name, folder=folder), fewest_columns=fewest_columns)
     frame = samples.load(name.removeprefix(samples.PREFIX)).frame
     return tables.Table(frame, hashlib.sha256(frame.write_csv().encode()).hexdigest(), ())
 

@@ -38,12 +38,12 @@ class Sequences(NamedTuple):
     groups: list[str] | None
 
 
-def table(name: str, *, folder: Path) -> tables.Table:
+def table(name: str, *, folder: Path, fewest_columns: int = 2) -> tables.Table:
     """Returns the table that a setting names, be it one of the forms of text above; raises `TableError`."""
     path = dataset.file(name, folder=folder)
     suffix = path.suffix.lower()
     if suffix not in (*CONLLU, DICTIONARY, CATALOGUE, BOOK) or name.startswith("sample:"):
-        return dataset.table(name, folder=folder)
+        return dataset.table(name, folder=folder, fewest_columns=fewest_columns)
     data = tables.read_bytes(path)
     if suffix == CATALOGUE:
         return tables.Table(catalogue(data, name=str(path)), hashlib.sha256(data).hexdigest(), ())

@@ -2,6 +2,7 @@
 
 import ast
 import errno
+import hashlib
 import json
 import os
 import random
@@ -71,7 +72,7 @@ def test_a_starter_is_the_template_byte_for_byte(tmp_path, diabetes):
     folder = framing.start(tmp_path / "project", table=diabetes, target="progression")
     written, expected = files(folder), sources("regression/linear")
     assert set(written) == set(expected) | USERS | {"data/table.csv"}
-    assert {name for name in expected if written[name] != expected[name]} <= {"config.yaml"}
+    assert {name for name in expected if written[name] != expected[name]} <= {"config.yaml", "data/DATA_CARD.md"}
     assert written["data/table.csv"] == diabetes.read_bytes()
     problem = json.loads(written["problem.json"])
     assert problem["description"] == DIABETES
@@ -141,6 +142,70 @@ def test_a_data_frame_becomes_a_table(tmp_path):
 def test_without_a_table_the_starter_runs_on_the_templates_own_data(tmp_path):
     folder = advisor.frame(DIABETES).start(tmp_path / "project")
     assert (folder / "config.yaml").read_bytes() == sources("regression/linear")["config.yaml"]
+
+
+def test_a_card_of_the_users_table_says_what_was_read_and_no_cell(tmp_path):
+    table = pl.DataFrame(
+        {"town": ["Ulm", "Bonn"] * 20, "size": range(40), "price": [2.5 * i + i % 3 for i in range(40)]}
+    )
+    project = advisor.frame("How much will the house cost?").start(tmp_path / "project", table=table, target="price")
+    card = (project / "data" / "DATA_CARD.md").read_text()
+    digest = hashlib.sha256((project / "data" / "table.parquet").read_bytes()).hexdigest()
+    assert all(
+        word in card for word in ("Origin: fill in", "Licence: fill in", digest, "40 rows, 3 columns", "| town |")
+    )
+    assert "Ulm" not in card
+    assert not (project / "data" / "SAMPLE_CARD.md").exists()  # the template's own data lie in the kit
+
+
+def test_the_card_of_a_sample_stays_beside_it(tmp_path):
+    links = pl.DataFrame({"from_page": [f"p{i % 7}" for i in range(40)], "to_page": [f"p{i % 11}" for i in range(40)]})
+    framing = advisor.frame("Which pages of our wiki are the most important?")
+    project = framing.start(tmp_path / "project", table=links, template="ranking/link_analysis")
+    found = yaml.safe_load((project / "config.yaml").read_text())
+    assert (found["source_node"], found["target_node"], found["weight"]) == ("from_page", "to_page", None)
+    own = sources("ranking/link_analysis")
+    assert (project / "data" / "SAMPLE_CARD.md").read_bytes() == own["data/DATA_CARD.md"]
+    assert "routes.parquet" not in (project / "data" / "DATA_CARD.md").read_text()
+
+
+def test_the_metric_is_the_cards_where_the_template_offers_it(tmp_path, diabetes):
+    project = advisor.frame(DIABETES).start(tmp_path / "project", table=diabetes, target="progression")
+    assert yaml.safe_load((project / "config.yaml").read_text())["metric"] == "mae"
+    assert "the first metric mae" in (project / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("template", "metric"),
+    [("clustering", "explained"), ("causal_discovery", "log_likelihood"), ("anomaly_detection", "precision")],
+)
+def test_a_table_without_labels_is_not_checked_by_those_of_the_sample(tmp_path, template, metric):
+    rows = range(120)
+    table = {
+        "age": [18 + 37 * i % 61 for i in rows],
+        "spent": [i * i % 97 / 3 for i in rows],
+        "visits": [7 * i % 31 for i in rows],
+    }
+    framing = advisor.frame("Look at our customers.")
+    framing = framing._replace(card=framing.card._replace(metric="precision among the k cases"))
+    project = framing.start(tmp_path / "project", table=pl.DataFrame(table), template=f"unsupervised/{template}")
+    found = yaml.safe_load((project / "config.yaml").read_text())
+    assert found["metric"] == metric
+    assert {found.get("check"), found.get("odd"), found.get("truth")} == {None}
+
+
+@pytest.mark.parametrize(
+    "template", ["unsupervised/embedding", "unsupervised/topic_modeling", "seq2seq/text_generation"]
+)
+def test_a_list_of_texts_is_a_table_of_one_column(tmp_path, template):
+    words = "river city road house tree stone bird wind fire night day queen bread salt ship wood".split()
+    notes = [" ".join(words[(i * j) % 16] for j in range(1, 12)) + f" {i}" for i in range(120)]
+    pl.DataFrame({"note": notes}).write_csv(tmp_path / "notes.csv")
+    framing = advisor.frame("Find the themes.")
+    project = framing.start(tmp_path / "project", table=tmp_path / "notes.csv", template=template)
+    found = yaml.safe_load((project / "config.yaml").read_text())
+    assert found["text"] == "note"
+    assert found["metric"] != "analogies"
 
 
 def test_words_with_a_label_each_get_the_window_and_not_the_alarms(tmp_path):

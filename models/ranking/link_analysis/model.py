@@ -39,7 +39,7 @@ class Settings(config.Learning):
     """The settings of config.yaml."""
 
     metric: Literal["distance"]
-    source: str
+    source_node: str
     target_node: str
     weight: str | None
     damping: Annotated[float, Between(0, 0.9999)]
@@ -70,11 +70,11 @@ Run = Case[Settings, Names, Graph]
 def read(settings: Settings, folder: Path, most: int | None) -> Data[Names]:
     """Returns the nodes; what links them is `about`. Links that stand twice are added up, those to oneself stay."""
     table = dataset.table(settings.table, folder=folder)
-    for setting in ("source", "target_node", "weight"):
+    for setting in ("source_node", "target_node", "weight"):
         name = getattr(settings, setting)
         if name is not None:
             columns.check_name(table.frame, name, setting=setting)
-    ends = [cells.texts(table.frame[name]) for name in (settings.source, settings.target_node)]
+    ends = [cells.texts(table.frame[name]) for name in (settings.source_node, settings.target_node)]
     weight = np.ones(table.frame.height)
     if settings.weight is not None:
         weight = events.numbers(table.frame[settings.weight], setting="weight")
@@ -201,8 +201,8 @@ def score(case: Run, scores: Vector) -> metrics.Draws:
 
 def inputs(table: pl.DataFrame, model: Model, settings: Settings) -> Names:
     """Returns the nodes of a table, in the column that is named as the source of links; raises `TableError`."""
-    columns.check_name(table, settings.source, setting="source")
-    return columns.grouped(table[settings.source]).astype(np.str_)
+    columns.check_name(table, settings.source_node, setting="source_node")
+    return columns.grouped(table[settings.source_node]).astype(np.str_)
 
 
 def save(model: Model, folder: Path) -> None:
@@ -248,7 +248,7 @@ TEMPLATE = Task(
     score=score,
     shown=lambda scores, model: pl.DataFrame({"score": scores}),
     actual=lambda case: pl.DataFrame({"node": case.data.examples.tolist()}),
-    questions=lambda case: pl.DataFrame({case.settings.source: case.data.examples.tolist()}),
+    questions=lambda case: pl.DataFrame({case.settings.source_node: case.data.examples.tolist()}),
     inputs=inputs,
     save=save,
     load=load,

@@ -82,7 +82,7 @@ Run = Case[Settings, Texts, Prepared]
 
 def read(settings: Settings, folder: Path, most: int | None) -> Data[Texts]:
     """Returns the texts of the table, at most `most`, drawn at random; as `about` the group of each."""
-    table = sequences.table(settings.table, folder=folder)
+    table = sequences.table(settings.table, folder=folder, fewest_columns=1)
     frame, said = table.frame, list(table.notes)
     for setting in ("text", "prompt", "group"):
         if (name := getattr(settings, setting)) is not None:
