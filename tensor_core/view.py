@@ -31,6 +31,8 @@ class View(Tensor):
             self._seen = self.memory.rebound
             with enable_grad():
                 self._place = replay(self.base, self.steps).place
+            if self._kept is not None:
+                self.retain_grad()
         return self._place
 
     @place.setter
@@ -61,6 +63,8 @@ class View(Tensor):
         base = self.base
         written = Node.made(_WRITE, (base.place, node), (self.steps, base.raw.stride(), None), base.raw)
         base.rebind(written)
+        if self._kept is not None:
+            self.retain_grad()
 
     def refuse_write(self) -> str | None:
         """Why a recorded write to this view is refused; None if it is not."""
