@@ -109,8 +109,8 @@ def tensors(value: Any) -> Iterator[Any]:
 def same(ours: Any, theirs: Any, what: str) -> None:
     if ours is None and theirs is None:
         return
-    mine = torch.zeros_like(theirs) if ours is None else ours.raw
-    other = torch.zeros_like(mine) if theirs is None else theirs.detach()
+    assert (ours is None) == (theirs is None), f"{what}: {ours} instead of {theirs}"
+    mine, other = ours.raw, theirs.detach()
     assert mine.dtype == other.dtype, f"{what}: {mine.dtype} instead of {other.dtype}"
     torch.testing.assert_close(mine, other, **CLOSE, msg=lambda text: f"{what}: {text}")
 
