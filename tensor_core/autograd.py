@@ -113,7 +113,18 @@ class Traced:
 
     raw: torch.Tensor
     place: Place | None = None
-    grad: "Traced | None" = None
+    _grad: Any = None
+
+    @property
+    def grad(self) -> Any:
+        """What backward added up for this tensor; None before."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        if grad is not None:
+            check_gradient(grad, self, f"the gradient set for a tensor of shape {tuple(self.raw.shape)}")
+        self._grad = grad
 
     @property
     def memory(self) -> Memory:
@@ -320,16 +331,16 @@ def accumulate(found: dict[Place, Array], *, create_graph: bool, handle: Callabl
             continue
         if watch is not None:
             watch.leaves[owner] = None
-        held: Any = owner.grad
+        held: Any = owner._grad
         given = _handled(grad, handle)
         if held is None:
-            owner.grad = given
+            owner._grad = given
         elif not isinstance(held, Traced) or not isinstance(given, Traced):
             if watch is not None and watch.fakes is not None:
                 raise CaptureError("a captured step cannot add to a gradient of rows that is there; call zero_grad()")
-            owner.grad = held + given if isinstance(given, Traced) else given + held
+            owner._grad = held + given if isinstance(given, Traced) else given + held
         elif create_graph or held.place is not None:
-            owner.grad = held + given  # type: ignore[operator]
+            owner._grad = held + given  # type: ignore[operator]
         else:
             held.raw.add_(grad)
             held.memory.write(next_number())
@@ -375,12 +386,24 @@ def read_outside(ends: Iterable[Place], before: int, own: set[Place]) -> list[Pl
 
 
 def _run_hooks(hooks: dict[int, Hook], grad: Array, handle: Callable[..., Traced]) -> Array:
-    """`grad` after each hook had its turn; a hook sees a tensor and may return another one."""
+    """`grad` after each hook had its turn; a hook sees a tensor and may return another one like it."""
     for hook in list(hooks.values()):
         answer = hook(_handled(grad, handle))
         if answer is not None:
+            check_gradient(answer, grad, f"what the hook {getattr(hook, '__name__', hook)} returned")
             grad = answer if isinstance(grad, Traced) else answer.raw
     return grad
+
+
+def check_gradient(given: Any, like: Any, what: str) -> None:
+    """Refuse `given`, which `what` describes, unless it is a gradient of the shape, dtype and device of `like`."""
+    if not hasattr(given, "raw"):
+        raise TypeError(f"{what} is of type {type(given).__name__}; a gradient is a tensor of tensor_core, or None")
+    for name in ("shape", "dtype", "device"):
+        found, wanted = getattr(given, name), getattr(like, name)
+        if found != wanted:
+            words = f"{tuple(found)} instead of {tuple(wanted)}" if name == "shape" else f"{found} instead of {wanted}"
+            raise RuntimeError(f"{what} has {name} {words}; make it of the same shape, dtype and device")
 
 
 def _check_unchanged(node: Node, values: tuple[Any, ...]) -> None:

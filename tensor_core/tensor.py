@@ -24,10 +24,11 @@ class Tensor(Traced):
     tensor([2., 4.])
     """
 
-    grad: "Tensor | None"
+    _kept: "Removable | None" = None  # the hook that retain_grad placed
 
     if TYPE_CHECKING:  # the ops' methods and operators are attached by tensor_core.ops
         place: Place | None
+        grad: "Tensor | None"
 
         def _unary(self) -> "Tensor": ...
         def _binary(self, other: Any) -> "Tensor": ...
@@ -113,10 +114,32 @@ class Tensor(Traced):
         return place if isinstance(place, Node) else None
 
     def backward(
-        self, gradient: "Tensor | None" = None, *, retain_graph: bool | None = None, create_graph: bool = False
+        self,
+        gradient: "Tensor | None" = None,
+        *,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: "Tensor | Sequence[Tensor] | None" = None,
     ) -> None:
-        """Add this tensor's gradient to the `.grad` of every leaf; `gradient` is needed unless this is a scalar."""
-        found = _walk([self], [gradient], None, retain_graph=retain_graph, create_graph=create_graph)
+        """Add this tensor's gradient to the `.grad` of every leaf, or of `inputs` alone, computed ones among them.
+
+        `gradient` is needed unless this is a scalar.
+
+        >>> import tensor_core as tc
+        >>> x, w = tc.ones(2, requires_grad=True), tc.ones(2, requires_grad=True)
+        >>> (x * w).sum().backward(inputs=[w])
+        >>> x.grad, w.grad
+        (None, tensor([1., 1.]))
+        """
+        if inputs is not None:
+            inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+            if not inputs:
+                raise ValueError("backward: inputs= names no tensor; leave it out for all leaves")
+            for tensor in inputs:
+                tensor.retain_grad()
+        found = _walk([self], [gradient], inputs, retain_graph=retain_graph, create_graph=create_graph)
+        if inputs is not None:
+            found = {place: found[place] for tensor in inputs if (place := tensor.place) in found}
         accumulate(found, create_graph=create_graph, handle=Tensor.handle)
 
     def detach(self) -> "Tensor":
@@ -161,21 +184,25 @@ class Tensor(Traced):
         return Removable(place.hooks, key)
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this computed tensor in `.grad` as well."""
+        """Add up the gradient of this computed tensor in `.grad` as well, wherever it stands after it is written to."""
         if isinstance(self.place, Node):
+            if self._kept is not None:
+                self._kept.remove()
             owner = weakref.ref(self)
 
             def keep(grad: Tensor) -> None:
                 tensor = owner()
                 if tensor is not None:
-                    tensor.grad = grad.clone()
+                    tensor.grad = grad.clone() if tensor.grad is None else tensor.grad + grad
 
-            self.register_hook(keep)
+            self._kept = self.register_hook(keep)
 
     def rebind(self, node: Node) -> None:
         """Stand at `node` from now on, because this tensor was written in place."""
         self.place = node
         self.memory.rebound += 1
+        if self._kept is not None:
+            self.retain_grad()
 
     def refuse_write(self) -> str | None:
         """Why a recorded write to this tensor is refused; None if it is not."""

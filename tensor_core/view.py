@@ -31,6 +31,8 @@ class View(Tensor):
             self._seen = self.memory.rebound
             with enable_grad():
                 self._place = replay(self.base, self.steps).place
+            if self._kept is not None:
+                self.retain_grad()
         return self._place
 
     @place.setter
@@ -61,6 +63,8 @@ class View(Tensor):
         base = self.base
         written = Node.made(_WRITE, (base.place, node), (self.steps, base.raw.stride(), None), base.raw)
         base.rebind(written)
+        if self._kept is not None:
+            self.retain_grad()
 
     def detach_(self) -> Tensor:
         """Refused: the base would lead back into the graph."""

@@ -33,7 +33,7 @@ def _optional(plain: Any, form: Any, **unset: Any) -> Callable[..., Tensor]:
 
 
 def _power_of_slope(grad: Array, input: Array, other: Array) -> Array:
-    return grad * (input.pow(other - 1) * other).masked_fill(other.eq(0), 0)
+    return (grad * (input.pow(other - 1) * other)).masked_fill(other.eq(0), 0)
 
 
 def _larger(grad: Array, input: Array, other: Array) -> Array:
@@ -45,9 +45,15 @@ def _smaller(grad: Array, input: Array, other: Array) -> Array:
     return _larger(grad, other, input)
 
 
-def _weighed(grad: Array, input: Array, out: Array) -> Array:
-    """What exp(`input`) is of exp(`out`); where both are infinite it is 1, as torch has it."""
-    return grad * (input - out).masked_fill(input.eq(out), 0).exp()
+def _turned(grad: Array, input: Array, other: Array, side: Array) -> Array:
+    """How an angle turns with a side of its triangle, given the other side; at the origin, where it jumps, 0."""
+    square = input * input + other * other
+    return grad * (side / square).masked_fill(square.eq(0), 0)
+
+
+def _weighed(grad: Array, input: Array, other: Array) -> Array:
+    """The share of exp(`input`) in the sum with exp(`other`)."""
+    return grad * (input - other).sigmoid()
 
 
 @op(
@@ -99,20 +105,20 @@ minimum = _pair(torch.minimum, "The smaller of two; equal ones share the gradien
     input=_smaller, other=_larger)
 remainder = _pair(torch.remainder, "What the floored division leaves, with the sign of `other`.",
     "remainder(tensor([5, -5]), 3)", "tensor([2, 1])",
-    input=lambda grad: grad, other=lambda grad, input, other: (grad * (input / other).floor()).neg())
+    input=lambda grad: grad, other=lambda grad, input, other: (grad * input.floor_divide(other)).neg())
 fmod = _pair(torch.fmod, "What the truncated division leaves, with the sign of `input`.",
     "fmod(tensor([5, -5]), 3)", "tensor([ 2, -2])",
-    input=lambda grad: grad, other=lambda grad, input, other: (grad * (input / other).trunc()).neg())
+    input=lambda grad: grad, other=lambda grad, input, other: (grad * (input.detach() / other.detach()).trunc()).neg())
 atan2 = _pair(torch.atan2, "The angle in radians of the point (`other`, `input`).",
     "atan2(tensor([1.0]), tensor([-1.0]))", "tensor([2.3562])",
-    input=lambda grad, input, other: grad * other / (input * input + other * other),
-    other=lambda grad, input, other: (grad * input / (input * input + other * other)).neg())
+    input=lambda grad, input, other: _turned(grad, input, other, other),
+    other=lambda grad, input, other: _turned(grad, input, other, input.neg()))
 hypot = _pair(torch.hypot, "The length of the vector (`input`, `other`).", "hypot(tensor([3.0]), tensor([4.0]))",
     "tensor([5.])",
     input=lambda grad, input, out: grad * input / out, other=lambda grad, other, out: grad * other / out)
 logaddexp = _pair(torch.logaddexp, "The logarithm of the sum of two exponentials, without overflow.",
     "logaddexp(tensor([100.0]), tensor([100.0]))", "tensor([100.6931])",
-    input=_weighed, other=lambda grad, other, out: _weighed(grad, other, out))
+    input=_weighed, other=lambda grad, input, other: _weighed(grad, other, input))
 floor_divide = _pair(torch.floor_divide, "The quotient, rounded down; no gradient.", "floor_divide(tensor([5, -5]), 2)",
     "tensor([ 2, -3])")
 eq = _pair(torch.eq, "Whether two are equal.", "tensor([1, 2]) == 2", "tensor([False,  True])")

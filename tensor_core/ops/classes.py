@@ -21,11 +21,12 @@ def _shares(
     if weight is not None:
         weight = weight.reshape(-1, *[1] * (input.dim() - dim - 1))
     rows: Any = input.numel() // max(classes, 1)
-    share, kept = target, 1
+    share, kept = target, 1.0
     if not target.is_floating_point():
         index = target.unsqueeze(dim)
-        kept = index.ne(ignore_index)
-        share = input.new_zeros(input.shape).scatter_add(dim, index * kept, kept.to(input.dtype))
+        counted = index.ne(ignore_index)
+        kept = counted.to(input.dtype)
+        share = input.new_zeros(input.shape).scatter_add(dim, index * counted, kept)
         rows = (share if weight is None else share * weight).sum()
     if label_smoothing:
         share = share * (1 - label_smoothing) + kept * (label_smoothing / classes)

@@ -195,7 +195,9 @@ def _gelu_bend(grad: Array, input: Array, other: Array, approximate: str) -> Arr
         return grad * input * bell * (2 - square)
     bent = (other * (square * _CUBIC + 1) * _ROOT).tanh()
     slope = (square * (3 * _CUBIC) + 1) * _ROOT
-    return grad * input * (1 - bent * bent) * (square * (3 * _CUBIC * _ROOT) + slope - other * bent * slope * slope)
+    flat = 1 - bent * bent  # 0 far out, and multiplied first, because the squares overflow there
+    steep = flat * slope
+    return grad * input * (flat * square * (3 * _CUBIC * _ROOT) + steep - other * bent * steep * slope)
 
 
 @op(input=lambda grad, other, approximate: _gelu_slope(grad, other, approximate), other=_gelu_bend)
@@ -267,7 +269,7 @@ def leaky_relu(input: Array, negative_slope: float = 0.01) -> Array:
 
 
 def _elu_slope(grad: Array, input: Array, alpha: float) -> Array:
-    below = input.clamp(max=0)
+    below = input.masked_fill(input.ge(0), 0)
     return grad * (below.exp() * alpha).masked_fill(input.gt(0), 1)
 
 

@@ -1,13 +1,11 @@
 """Values together with where they stood: the values are taken from the input, so that one rule serves all."""
 
-import math
 from typing import Any, NamedTuple
 
 import torch
 
 from tensor_core.autograd import Array
 from tensor_core.op import op
-from tensor_core.ops.reduce import amax, amin
 from tensor_core.tensor import Tensor
 
 
@@ -30,6 +28,27 @@ def _found(input: Tensor, dim: int, kept: Any, keepdim: bool = True) -> Extreme:
     return Extreme(values, indices) if keepdim else Extreme(values.squeeze(dim), indices.squeeze(dim))
 
 
+def _reaching(grad: Array, input: Array, out: Array) -> Array:
+    """The gradient of an extreme or a median, shared evenly by all entries that are it, even if it is not a number."""
+    reached = (input.eq(out) | (input.isnan() & out.isnan())).to(grad.dtype)
+    return grad / reached.sum() * reached
+
+
+@op(input=_reaching)
+def _max(input: Array) -> Array:
+    return torch.max(input)
+
+
+@op(input=_reaching)
+def _min(input: Array) -> Array:
+    return torch.min(input)
+
+
+@op(input=_reaching)
+def _median(input: Array) -> Array:
+    return torch.median(input)
+
+
 def _extreme(input: Tensor, dim: Any, keepdim: bool, along: Any, all_of: Any, pairwise: str) -> Any:
     if isinstance(dim, Tensor):
         return getattr(input, pairwise)(dim)
@@ -45,7 +64,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> values, indices
     (tensor([2., 4.]), tensor([1, 0]))
     """
-    return _extreme(input, dim, keepdim, torch.max, amax, "maximum")
+    return _extreme(input, dim, keepdim, torch.max, _max, "maximum")
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -54,7 +73,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> min(tensor([3.0, 1.0, 2.0]))
     tensor(1.)
     """
-    return _extreme(input, dim, keepdim, torch.min, amin, "minimum")
+    return _extreme(input, dim, keepdim, torch.min, _min, "minimum")
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -64,8 +83,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     tensor(2.)
     """
     if dim is None:
-        flat = input.reshape(-1)
-        return _found(flat, 0, torch.median(flat.raw, 0, True), False).values if flat.numel() else flat.sum() * math.nan
+        return _median(input)
     return _found(input, dim, torch.median(input.raw, dim, True), keepdim)
 
 

@@ -143,7 +143,12 @@ def result_type(tensor1: Any, tensor2: Any) -> torch.dtype:
     return torch.result_type(*[x.raw if isinstance(x, Tensor) else x for x in (tensor1, tensor2)])
 
 
-@write_op(input=lambda grad: None, source=lambda grad: grad)
+def _overwritten(grad: Array, shape: torch.Size) -> Array:
+    """The gradient of entries that were all replaced: zeros, which an optimiser takes for a gradient, unlike None."""
+    return grad.new_zeros(shape)
+
+
+@write_op(input=_overwritten, source=lambda grad: grad)
 def copy_(input: Array, source: Array) -> Array:
     """`input` with its entries replaced by those of `source`, broadcast.
 
@@ -153,7 +158,7 @@ def copy_(input: Array, source: Array) -> Array:
     return input.copy_(source)
 
 
-@write_op(input=lambda grad: None, value=lambda grad: grad.sum())
+@write_op(input=_overwritten, value=lambda grad: grad.sum())
 def fill_(input: Array, value: Array) -> Array:
     """`input` with every entry replaced by one number.
 
@@ -163,7 +168,7 @@ def fill_(input: Array, value: Array) -> Array:
     return input.fill_(value)
 
 
-@write_op(input=lambda grad: None)
+@write_op(input=_overwritten)
 def zero_(input: Array) -> Array:
     """`input` with every entry replaced by 0.
 
@@ -173,7 +178,7 @@ def zero_(input: Array) -> Array:
     return input.zero_()
 
 
-@write_op(input=lambda grad: None)
+@write_op(input=_overwritten)
 def normal_(input: Array, mean: Any = 0.0, std: Any = 1.0, generator: torch.Generator | None = None) -> Array:
     """`input` filled with normally distributed numbers.
 
@@ -183,7 +188,7 @@ def normal_(input: Array, mean: Any = 0.0, std: Any = 1.0, generator: torch.Gene
     return input.normal_(mean, std, generator=generator)
 
 
-@write_op(input=lambda grad: None)
+@write_op(input=_overwritten)
 def uniform_(input: Array, low: Any = 0.0, high: Any = 1.0, generator: torch.Generator | None = None) -> Array:
     """`input` filled with numbers spread evenly from `low` to `high`.
 
@@ -193,7 +198,7 @@ def uniform_(input: Array, low: Any = 0.0, high: Any = 1.0, generator: torch.Gen
     return input.uniform_(low, high, generator=generator)
 
 
-@write_op(input=lambda grad: None)
+@write_op(input=_overwritten)
 def bernoulli_(input: Array, p: Any = 0.5, generator: torch.Generator | None = None) -> Array:
     """`input` filled with ones, each with probability `p`, and zeros.
 

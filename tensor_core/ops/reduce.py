@@ -133,7 +133,11 @@ def _others(grad: Array, input: Array) -> Array:
     return before * after
 
 
-@op(input=lambda grad, input: grad.unsqueeze(-1) * _others(grad, input) if input.shape[-1] else None)
+def _prod_slope(grad: Array, input: Array) -> Array:
+    return grad.unsqueeze(-1) * _others(grad, input) if input.shape[-1] else grad.new_zeros(input.shape)
+
+
+@op(input=_prod_slope)
 def _prod(input: Array) -> Array:
     return torch.prod(input, -1)
 
@@ -255,22 +259,23 @@ def log_softmax(input: Array, dim: int, dtype: torch.dtype | None = None) -> Arr
 
 def _norm_slope(
     grad: Array, input: Array, out: Array, shape: torch.Size, ord: float, dim: _Dims, keepdim: bool
-) -> Array:
-    grad, out = _kept(grad, shape, dim, keepdim), _kept(out, shape, dim, keepdim)
+) -> Array | None:
     if ord == 0:
-        return grad.new_zeros(shape)
+        return None  # a number of entries: torch hands nothing on either
+    grad, out = _kept(grad, shape, dim, keepdim), _kept(out, shape, dim, keepdim)
     if ord == 1:
         return grad * input.sgn()
     if ord == 2:
-        return grad * (input / out.masked_fill(out.eq(0), 1))
+        return grad * (input / out).masked_fill(out.eq(0), 0)
     size = input.abs()
     if math.isinf(ord):
-        reached = size.eq(out).to(grad.dtype)
+        reached = (size.eq(out) | size.isnan()).to(grad.dtype)
         count = reached.sum() if dim is None else reached.sum(dim, keepdim=True)
-        return grad * input.sgn() * reached / count
-    zero = size.eq(0) if ord < 2 else out.eq(0)  # where the slope is not finite, or 0 / 0
-    share = size.masked_fill(zero, 1) / out.masked_fill(out.eq(0), 1)
-    return grad * input.sgn() * share.pow(ord - 1).masked_fill(zero, 0)
+        return input.sgn() * (grad / count * reached)
+    if ord < 1:
+        return input.sgn() * size.pow(ord - 1).masked_fill(size.eq(0), 0) * grad * out.pow(1 - ord)
+    scaled = input * size.pow(ord - 2) if ord > 2 else input.sgn() * size.pow(ord - 1)
+    return scaled * (grad / out.pow(ord - 1)).masked_fill(out.eq(0), 0)
 
 
 @op(input=_norm_slope)

@@ -12,7 +12,7 @@ import torch
 
 import tensor_core as tc
 
-DEPTH = int(os.environ.get("TENSOR_CORE_DEPTH", "200000"))  # ops in a row; 1,000,000 take 10 s
+DEPTH = int(os.environ.get("TENSOR_CORE_DEPTH", "200000"))  # ops in a row; 1,000,000 take half a minute
 
 
 def training_step(m: Any, layers: list[Any], x: Any, y: Any) -> Any:
@@ -198,6 +198,100 @@ def test_hooks_see_and_replace_gradients() -> None:
         tc.ones(1).register_hook(print)
 
 
+def written(m: Any, x: Any) -> Any:
+    y = x * 3
+    y.retain_grad()
+    y.mul_(2)
+    (y * 2).sum().backward()
+    return y
+
+
+def written_through_a_view(m: Any, x: Any) -> Any:
+    y = x * 3
+    y.retain_grad()
+    y[0].mul_(5)
+    (y * 2).sum().backward()
+    return y
+
+
+def read_before_and_after_a_write(m: Any, x: Any) -> Any:
+    y = x * 3
+    z = y * 2
+    y.retain_grad()
+    y.mul_(7)
+    (y * 2 + z).sum().backward()
+    return y
+
+
+def view_written(m: Any, x: Any) -> Any:
+    view = (x * 3)[0]
+    view.retain_grad()
+    view.mul_(5)
+    (view * 2).sum().backward()
+    return view
+
+
+def view_written_and_base_read(m: Any, x: Any) -> Any:
+    y = x * 3
+    view = y[0]
+    view.retain_grad()
+    view.mul_(5)
+    (y * 2).sum().backward()
+    return view
+
+
+def base_written_and_view_read(m: Any, x: Any) -> Any:
+    y = x * 3
+    view = y[0]
+    view.retain_grad()
+    y.mul_(5)
+    (view * 2).sum().backward()
+    return view
+
+
+def two_walks(m: Any, x: Any) -> Any:
+    y = x * 3
+    y.retain_grad()
+    out = (y * 2).sum()
+    out.backward(retain_graph=True)
+    out.backward()
+    return y
+
+
+def one_input(m: Any, x: Any) -> Any:
+    w = m.ones(2, requires_grad=True)
+    (x * w).sum().backward(inputs=w)
+    return w
+
+
+def computed_input(m: Any, x: Any) -> Any:
+    y = x * 3
+    for _ in range(2):
+        (y * 2).sum().backward(inputs=[y, y], retain_graph=True)
+    return y
+
+
+def unused_input(m: Any, x: Any) -> Any:
+    w = m.ones(2, requires_grad=True)
+    (x * 2).sum().backward(inputs=[w])
+    return w
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        written, written_through_a_view, read_before_and_after_a_write, view_written, view_written_and_base_read,
+        base_written_and_view_read, two_walks, one_input, computed_input, unused_input,
+    ],
+    ids=lambda program: program.__name__,
+)  # fmt: skip
+def test_what_ends_in_grad_is_torchs(program: Any) -> None:
+    ours, theirs = tc.tensor([1.0, 2.0], requires_grad=True), torch.tensor([1.0, 2.0], requires_grad=True)
+    for one, other in ((program(tc, ours), program(torch, theirs)), (ours, theirs)):
+        assert (one.grad is None) == (other.grad is None)
+        assert one.grad is None or one.grad.tolist() == other.grad.tolist()
+
+
 def test_no_grad_holds_for_one_thread_alone() -> None:
     x = tc.ones(1, requires_grad=True)
     seen: dict[str, bool] = {}
@@ -250,6 +344,16 @@ ERRORS = {
         r"needs a scalar, but the shape is \(2, 3\); call .sum\(\) or pass gradient=",
     ),
     "gradient": (lambda x: (x * 2).backward(tc.ones(3)), r"gradient= has shape \(3,\), but the output has \(2, 3\)"),
+    "hook's shape": (lambda x: hooked(x, lambda grad: grad.sum()), r"hook <lambda> returned has shape \(\) instead of"),
+    "hook's type": (lambda x: hooked(x, lambda grad: grad.double()), r"float64 instead of torch.float32; make it"),
+    "hook's number": (lambda x: hooked(x, lambda grad: 2.0), r"hook <lambda> returned is of type float; a gradient is"),
+    "hook of a result": (lambda x: hooked(x * 2, lambda grad: grad[0]), r"has shape \(3,\) instead of \(2, 3\)"),
+    "grad's shape": (lambda x: setattr(x, "grad", tc.ones(3)), r"tensor of shape \(2, 3\) has shape \(3,\) instead of"),
+    "grad's type": (lambda x: setattr(x, "grad", x.detach().double()), r"has dtype torch.float64 instead of"),
+    "grad's device": (lambda x: setattr(x, "grad", tc.ones(2, 3, device="meta")), r"has device meta instead of cpu"),
+    "grad's number": (lambda x: setattr(x, "grad", 1.0), r"is of type float; a gradient is a tensor"),
+    "no inputs": (lambda x: x.sum().backward(inputs=[]), r"inputs= names no tensor; leave it out"),
+    "constant input": (lambda x: x.sum().backward(inputs=tc.ones(2)), r"input 0.*does not require a gradient"),
     "no graph": (lambda x: x.detach().sum().backward(), r"call requires_grad_\(\) on an input"),
     "unused": (lambda x: tc.grad(x.sum(), tc.ones(2, requires_grad=True)), r"input 0, of shape \(2,\), was not used"),
     "constant": (lambda x: tc.grad(x.sum(), tc.ones(2)), r"input 0, of shape \(2,\), does not require a gradient"),
@@ -282,6 +386,11 @@ ERRORS = {
     "cat": (lambda x: tc.cat([x, tc.ones(2)]), r"cat of shapes \(2, 3\), \(2,\)"),
     "pickle": (lambda x: __import__("pickle").dumps(x), r"save_safetensors"),
 }
+
+
+def hooked(x: tc.Tensor, hook: Any) -> None:
+    x.register_hook(hook)
+    x.sum().backward()
 
 
 @pytest.mark.parametrize("name", ERRORS)

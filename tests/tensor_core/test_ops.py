@@ -107,6 +107,39 @@ def test_op(it: Case) -> None:
         check(it, strided=True)
 
 
+def derived(it: Case) -> list[torch.Tensor]:
+    """What a case gives, its gradients and its second gradients."""
+    ours, _ = fresh(inputs(it, strided=False))
+    outs = it.run(tc, *ours)
+    found = list(outs if isinstance(outs, tuple) else (outs,))
+    flowing = found
+    for recorded in (True, False):
+        flowing = [out for out in flowing if out is not None and out.requires_grad]
+        if not flowing:
+            break
+        seeds = [tc.ones_like(out) * 0.5 for out in flowing]
+        flowing = list(tc.grad(flowing, ours, seeds, create_graph=recorded, allow_unused=True))
+        found += flowing
+    return [tensor.raw for tensor in found if tensor is not None]
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad], ids=["inference", "no_grad"])
+@pytest.mark.parametrize("it", CASES, ids=lambda it: it.op)
+def test_torchs_autograd_plays_no_part(it: Case, mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = derived(it)
+
+    def forbidden(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("torch's autograd was called")
+
+    monkeypatch.setattr(torch.autograd, "backward", forbidden)
+    monkeypatch.setattr(torch.autograd, "grad", forbidden)
+    with mode():
+        found = derived(it)
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+
+
 def test_every_public_op_has_a_case() -> None:
     covered = {it.op for it in CASES}
     for info in conformance.named().values():

@@ -1,8 +1,10 @@
-"""Elementwise ops where it hurts: not numbers, infinities, both zeros, tiny and huge numbers; big, expanded, stepped
-and turned memory. Values and gradients are torch's.
+"""Ops where it hurts: not numbers, infinities, both zeros, tiny and huge numbers; big, expanded, stepped and turned
+memory. Values and gradients are torch's; of every op that has a case or a sample of torch's, second gradients too.
 """
 
+import copy
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,8 @@ import torch
 
 import tensor_core as tc
 from tensor_core.ops import FUNCTIONS
+from tests.tensor_core import test_conformance as conformance
+from tests.tensor_core.cases import CASES, Case, Torch
 
 F64 = torch.float64
 SPECIAL = torch.tensor(
@@ -73,3 +77,113 @@ def test_one_number(name: str, memory: str) -> None:
 @pytest.mark.parametrize("name", [n for n in BINARY if n not in PRODUCTS])
 def test_two_numbers(name: str) -> None:
     agree(name, [SPECIAL.unsqueeze(1), SPECIAL])
+
+
+# ---- every differentiable op
+
+LARGE = 1e100
+FILLINGS: dict[str, list[float]] = {
+    "nan": [math.nan],
+    "0": [0.0],
+    "inf": [1.0, -2.0, math.inf, 0.5],
+    "large": [LARGE, -0.5 * LARGE, 0.3 * LARGE, 2 * LARGE, -0.7 * LARGE],
+    "mixed": [1.0, math.nan, -2.0, math.inf, 0.5, -math.inf, 0.0, -0.0, LARGE, -LARGE, 2.0, -0.5],
+}
+SAMPLES = 2  # an op and filling, of torch's
+SMALL = 100  # entries of all inputs of a sample together
+# Where torch is no measure, and why. Its samples are meant where the name has no case.
+EXCEPTIONS: dict[str, tuple[set[str], str]] = {
+    "prod": ({"nan", "inf", "large", "mixed"}, "torch divides by the entry, inf / inf; ours multiplies the others"),
+    "logaddexp": ({"inf", "large"}, "torch's second gradient overflows to inf / inf where ours is 0"),
+    "nn.functional.elu": ({"nan", "mixed"}, "torch's vectorised and plain loops differ: nan and 1"),
+    "nn.functional.kl_div": ({"0", "mixed"}, "torch's slope by a target of 0 is 0 / 0; ours is that of 0"),
+    "nn.functional.binary_cross_entropy_with_logits": ({"inf", "mixed"}, "an infinite target is none"),
+    "binary_cross_entropy_with_logits": ({"inf", "mixed"}, "an infinite target is none"),
+    "linalg.det": ({"nan", "0", "inf", "large"}, "ours needs the inverse, and says so"),
+    "linalg.qr": ({"0", "large"}, "ours needs the inverse, and says so; torch gives nan"),
+    "linalg.slogdet": ({"0", "large"}, "torch's own backward refuses a singular matrix"),
+    "scaled_dot_product_attention": (
+        {"nan", "inf", "large", "mixed"}, "torch's kernels and its formula differ for rows without a finite score"
+    ),
+    "cross_entropy": ({"large"}, "probabilities that are huge: the sums cancel down to rounding"),
+    "pinball_loss": (set(FILLINGS), "not torch's op: what stands for it shares a tie"),
+    "gru": ({"inf", "mixed"}, "what stands for it multiplies by an identity matrix, inf * 0"),
+    "lstm": ({"inf", "mixed"}, "what stands for it multiplies by an identity matrix, inf * 0"),
+    "real": ({"inf", "mixed"}, "the parts of an infinite product of complex numbers hang on the order of its sums"),
+    "imag": ({"inf", "mixed"}, "the parts of an infinite product of complex numbers hang on the order of its sums"),
+}  # fmt: skip
+
+
+def filled(value: Any, numbers: list[float], made: list[torch.Tensor]) -> Any:
+    """torch's arguments with new entries, one offset a tensor, where a gradient is wanted."""
+    if isinstance(value, torch.Tensor):
+        if not value.requires_grad:
+            return value
+        made.append(value)
+        entries = [numbers[(len(made) - 1 + i) % len(numbers)] for i in range(value.numel())]
+        return torch.tensor(entries, dtype=value.dtype).reshape(value.shape).requires_grad_()
+    if isinstance(value, list | tuple):
+        return type(value)(filled(v, numbers, made) for v in value)
+    return {k: filled(v, numbers, made) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def excepted(name: str, filling: str) -> bool:
+    return filling in EXCEPTIONS.get(name, (set(), ""))[0]
+
+
+@pytest.mark.parametrize("it", [it for it in CASES if not it.only_value], ids=lambda it: it.op)
+def test_cases(it: Case) -> None:
+    for filling, numbers in FILLINGS.items():
+        if excepted(it.op, filling):
+            continue
+        made: list[torch.Tensor] = []
+        blank = [torch.empty(shape, dtype=F64, requires_grad=True) for shape in it.shapes]
+        theirs = [filled(tensor, numbers, made) for tensor in blank]
+        ours = [tc.tensor(tensor, requires_grad=True) for tensor in theirs]
+        outs, wanted = it.run(tc, *ours), it.run(Torch(), *theirs)
+        pairs = list(zip(outs, wanted, strict=True)) if isinstance(outs, tuple) else [(outs, wanted)]
+        for one, other in pairs:
+            conformance.same(one, other, f"{filling}: value")
+        flowing = [(one, other) for one, other in pairs if other.requires_grad]
+        if flowing:
+            try:
+                conformance.gradients(
+                    ours, theirs, [a for a, _ in flowing], [b for _, b in flowing], second=not it.once
+                )
+            except AssertionError as error:
+                raise AssertionError(f"{filling}: {error}") from None
+
+
+@pytest.mark.parametrize(
+    "key", [k for k, i in conformance.named().items() if i.supports_autograd and conformance.dtype_of(i) is F64]
+)
+def test_torchs_samples_filled(key: str) -> None:
+    info = conformance.named()[key]
+    function = conformance.ours_of(info.name)
+    assert function is not None
+    second = info.supports_gradgrad and not conformance.NO_SECOND.keys() & {key, info.name}
+    torch.manual_seed(conformance.SEED)
+    small = [
+        sample
+        for sample in info.sample_inputs("cpu", F64, requires_grad=True)
+        if sum(t.numel() for t in conformance.tensors((sample.input, sample.args, sample.kwargs))) <= SMALL
+    ]
+    for filling, numbers in FILLINGS.items():
+        if excepted(key, filling):
+            continue
+        for drawn in small[:: max(1, len(small) // SAMPLES)][:SAMPLES]:
+            sample, made = copy.copy(drawn), []
+            sample.input, sample.args, sample.kwargs = filled((drawn.input, drawn.args, drawn.kwargs), numbers, made)
+            try:
+                conformance.compared(info, sample, function, second=second)
+            except AssertionError as error:
+                raise AssertionError(f"{filling}: {error}") from None
+            except (RuntimeError, ValueError, TypeError) as error:
+                if key not in conformance.REFUSED or not re.search(conformance.REFUSED[key], str(error)):
+                    raise
+
+
+def test_exceptions_name_ops_and_fillings() -> None:
+    known = conformance.named().keys() | {it.op for it in CASES}
+    assert EXCEPTIONS.keys() <= known
+    assert all(fillings <= FILLINGS.keys() and why for fillings, why in EXCEPTIONS.values())
