@@ -94,17 +94,15 @@ def available(run: Run) -> bool:
 def chosen(templates: Sequence[Template], *, data: str | None = None) -> list[tuple[Template, Run]]:
     """Returns the runs of the templates whose data are there, or those on the data that are named.
 
-    Raises `Refused` where there is none.
+    Raises `Refused` where no run is on the data that are named.
 
     >>> [run.data for _, run in chosen([catalog.find("classification/softmax")], data="bundled")]
     ['bundled']
     """
     runs = [(template, run) for template in templates for run in template.runs]
     found = [(template, run) for template, run in runs if (available(run) if data is None else run.data == data)]
-    if not found:
+    if data is not None and not found:
         there = sorted({run.data for _, run in runs})
-        if data is None:
-            raise Refused(f"{listed(there)}: not fetched; `python -m models data {there[0]}` does so")
         hint = did_you_mean(data, there) or f"; there are {listed(there)}"
         raise Refused(f"--data {data}: no run of {listed(template.id for template in templates)} is on it{hint}")
     return found

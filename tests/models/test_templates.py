@@ -216,12 +216,11 @@ def test_compare_in_a_process_of_its_own(
 
 def test_compare_takes_the_runs_whose_data_are_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
-    both, fetched = [catalog.find(name) for name in ("regression/linear", "ranking/learning_to_rank")]
-    assert {run.data for _, run in comparing.chosen([both, fetched])} == {"bundled"}
+    own = {(template.id, run.data) for template, run in comparing.chosen(catalog.templates())}
+    assert own == {(template.id, "bundled") for template in catalog.templates()}, "each brings data of its own"
+    linear, ranking = [catalog.find(name) for name in ("regression/linear", "ranking/learning_to_rank")]
     (tmp_path / "california.parquet").touch()
-    assert [run.data for _, run in comparing.chosen([both, fetched])] == ["bundled", "california"]
-    assert [run.data for _, run in comparing.chosen([both, fetched], data="homology")] == ["homology"]
+    assert [run.data for _, run in comparing.chosen([linear, ranking])] == ["bundled", "california", "bundled"]
+    assert [run.data for _, run in comparing.chosen([linear, ranking], data="homology")] == ["homology"]
     with pytest.raises(Refused, match="did you mean 'california'"):
-        comparing.chosen([both], data="californa")
-    with pytest.raises(Refused, match="homology: not fetched; `python -m models data homology`"):
-        comparing.chosen([fetched])
+        comparing.chosen([linear], data="californa")
