@@ -23,10 +23,13 @@ def main(arguments: Sequence[str]) -> int:
     listing = commands.add_parser("list", help="what templates there are")
     listing.set_defaults(run=_list)
 
-    comparing = commands.add_parser("compare", help="dummy, peer and ours on the template's own data")
+    comparing = commands.add_parser("compare", help="dummy, peer and ours on the data of the template that are here")
     comparing.add_argument("ids", nargs="*", metavar="ID", help="as regression/linear; all when none is given")
     comparing.add_argument(
         "--seeds", type=_seeds, default=1, metavar="N", help="train with seeds 0 … N-1, and give the medians"
+    )
+    comparing.add_argument(
+        "--data", metavar="DATA", help="bundled, or the id of a data set; without, all that are here"
     )
     comparing.add_argument("--smoke", action="store_true", help="trainings of seconds, to see that everything works")
     comparing.set_defaults(run=_compare)
@@ -69,12 +72,13 @@ def _compare(given: argparse.Namespace) -> int:
 
     templates = [catalog.find(identifier) for identifier in given.ids] or list(catalog.templates())
     found = []
-    for template in templates:
-        compared = comparing.compare(template, template.runs[0], seeds=given.seeds, smoke=given.smoke)
+    for template, run in comparing.chosen(templates, data=given.data):
+        compared = comparing.compare(template, run, seeds=given.seeds, smoke=given.smoke)
         if given.json:
             found.append(compared.to_dict())
         else:
-            _show(f"{template.id} on {template.data}, {count(compared.first['threads'], 'thread')}\n{compared.words}")
+            name = template.data if run.data == "bundled" else run.data
+            _show(f"{template.id} on {name}, {count(compared.first['threads'], 'thread')}\n{compared.words}")
     return _show(json.dumps(found, indent=1, ensure_ascii=False)) if given.json else program.DONE
 
 

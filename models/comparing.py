@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from models import catalog
 from models.catalog import Run, Template
 from models.kit import cache, files, program, report
-from models.kit.errors import Refused
+from models.kit.errors import Refused, did_you_mean, listed
 
 MOST_SECONDS = 1800.0  # of one training
 NAMES = ("dummy", "peer", "ours")
@@ -89,6 +89,23 @@ def available(run: Run) -> bool:
         return run.data == "bundled" or cache.find(run.data).exists()
     except Refused:
         return False
+
+
+def chosen(templates: Sequence[Template], *, data: str | None = None) -> list[tuple[Template, Run]]:
+    """Returns the runs of the templates whose data are there, or those on the data that are named.
+
+    Raises `Refused` where no run is on the data that are named.
+
+    >>> [run.data for _, run in chosen([catalog.find("classification/softmax")], data="bundled")]
+    ['bundled']
+    """
+    runs = [(template, run) for template in templates for run in template.runs]
+    found = [(template, run) for template, run in runs if (available(run) if data is None else run.data == data)]
+    if data is not None and not found:
+        there = sorted({run.data for _, run in runs})
+        hint = did_you_mean(data, there) or f"; there are {listed(there)}"
+        raise Refused(f"--data {data}: no run of {listed(template.id for template in templates)} is on it{hint}")
+    return found
 
 
 def compare(template: Template, run: Run, *, seeds: int = 1, smoke: bool = False) -> Compared:

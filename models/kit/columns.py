@@ -50,10 +50,12 @@ def assign(
     time: str | None = None,
     leave_out: Iterable[str] = (),
     reads: Iterable[str] = (),
+    besides: Iterable[str] = (),
 ) -> Roles:
     """Returns the roles of all columns; raises `TableError` when the table cannot serve the task.
 
-    `reads` are columns that a template reads in its own way, as texts; with any, no column becomes an input.
+    `reads` are columns that a template reads in its own way, as texts; with any, no column becomes an input. `besides`
+    are such columns that it reads beside the inputs.
 
     >>> sizes, cities = ["1,5", "2,5", "?"] * 4, ["A", "B"] * 6
     >>> frame = pl.DataFrame({"row": range(12), "size": sizes, "city": cities, "price": range(5, 17)})
@@ -63,7 +65,7 @@ def assign(
     >>> roles.decisions[0]
     "column 'row' numbers the rows; left out"
     """
-    return _assign(frame, {"target": (target,)}, task, group, time, tuple(leave_out), tuple(reads))[1]
+    return _assign(frame, {"target": (target,)}, task, group, time, tuple(leave_out), tuple(reads), tuple(besides))[1]
 
 
 def assign_several(
@@ -106,6 +108,7 @@ def _assign(
     time: str | None,
     leave_out: tuple[str, ...],
     reads: tuple[str, ...] = (),
+    besides: tuple[str, ...] = (),
 ) -> tuple[tuple[Column, ...], Roles]:
     """Returns the targets and the roles; `named` holds the names of the targets under the name of their setting."""
     ((where, targets),) = named.items()
@@ -119,7 +122,7 @@ def _assign(
         raise TableError(f"{where}: column {twice.pop()!r} is named twice; name each once")
     if clash := {group, time, *leave_out} & set(targets):
         raise TableError(f"column {clash.pop()!r} is the target, so it cannot also be group, time or left out")
-    if both := set(targets) & set(reads):
+    if both := set(targets) & {*reads, *besides}:
         raise TableError(f"column {both.pop()!r} is the target, so it cannot also be what is read")
     if frame.height < FEWEST_ROWS:
         raise TableError(
@@ -136,7 +139,7 @@ def _assign(
         raise TableError(f"{where}: only {count(frame.height, 'row')} with all of {listed(targets)}")
     answers = [(column.kind, target_values(frame, column)) for column in columns]
     inputs = []
-    for column in frame.drop(targets):
+    for column in frame.drop(*targets, *besides):
         if column.name == group:
             decisions.append(f"column {column.name!r} groups the rows for the split; left out")
         elif column.name in leave_out:

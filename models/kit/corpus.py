@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,16 @@ def words(text: str) -> list[str]:
     ["it's", 'o’clock', 'rome']
     """
     return _WORD.findall(text.lower())
+
+
+def tokens(texts: Sequence[str], *, pairs: bool) -> list[list[str]]:
+    """Returns the words of each text, and pairs of neighbours behind them.
+
+    >>> tokens(["Not good."], pairs=True)
+    [['not', 'good', 'not good']]
+    """
+    found = [words(text) for text in texts]
+    return [[*text, *map(" ".join, pairwise(text))] for text in found] if pairs else found
 
 
 def texts(frame: pl.DataFrame, column: str, *, setting: str = "text") -> list[str]:

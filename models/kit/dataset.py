@@ -24,10 +24,12 @@ def load(
     task: Literal["regression", "classification"],
     most_rows: int | None = None,
     reads: Iterable[str] = (),
+    besides: Iterable[str] = (),
 ) -> Data[pl.DataFrame]:
     """Returns the rows that have a target, and as `about` the roles of the columns; raises `TableError`.
 
-    `table` of the settings is relative to `folder`; `reads` are columns that the template reads in its own way.
+    `table` of the settings is relative to `folder`; `reads` are columns that the template reads in its own way,
+    `besides` such that it reads beside the inputs.
 
     With `most_rows`, that many rows are drawn at random (by the seed), and some of each class beyond them.
     """
@@ -44,6 +46,7 @@ def load(
         time=settings.time,
         leave_out=settings.leave_out,
         reads=reads,
+        besides=besides,
     )
     known = columns.target_values(frame, roles.target).is_not_null()
     return Data(

@@ -14,7 +14,7 @@ from models.kit.errors import ConfigError, TableError, count, did_you_mean
 from models.kit.splits import Rows, Split
 from models.kit.training import Point
 
-OF_TWO_CLASSES = ("average_precision", "roc_auc")  # metrics
+OF_TWO_CLASSES = ("average_precision", "roc_auc", "recall_at_capacity")  # metrics
 
 Vector = npt.NDArray[np.float64]
 

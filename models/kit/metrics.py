@@ -43,6 +43,9 @@ METRICS = {
     "macro_f1": Metric("macro-F1", higher_is_better=True),
     "average_precision": Metric("average precision", higher_is_better=True),
     "roc_auc": Metric("ROC-AUC", higher_is_better=True),
+    "recall_at_capacity": Metric("recall at capacity", higher_is_better=True),
+    "kappa": Metric("quadratic weighted kappa", higher_is_better=True),
+    "grades_off": Metric("grades off", higher_is_better=False),
 }
 
 
@@ -227,11 +230,7 @@ def ranked(weights: Vector, positive: npt.NDArray[np.bool_], scores: Vector) -> 
     >>> float(ranked(np.ones((1, 3)), np.array([True, False, True]), np.array([0.9, 0.5, 0.4]))["roc_auc"][0])
     0.5
     """
-    order = np.argsort(-scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=np.inf))
-    ordered, truth = weights[:, order], positive[order]
-    found = np.add.reduceat(ordered * truth, starts, axis=1)
-    false = np.add.reduceat(ordered * ~truth, starts, axis=1)
+    found, false = _stepwise(weights, positive, scores)
     found_so_far, false_so_far = found.cumsum(axis=1), false.cumsum(axis=1)
     positives, negatives = found_so_far[:, -1], false_so_far[:, -1]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -239,6 +238,58 @@ def ranked(weights: Vector, positive: npt.NDArray[np.bool_], scores: Vector) -> 
         average_precision = (found * precision).sum(axis=1) / positives
         roc_auc = (false * (found_so_far - found / 2)).sum(axis=1) / (positives * negatives)
     return {"average_precision": average_precision, "roc_auc": roc_auc}
+
+
+def recall_at(weights: Vector, positive: npt.NDArray[np.bool_], scores: Vector, *, share: float) -> Vector:
+    """Returns for each resample which share of the positive rows is among the `share` of all rows that score highest.
+
+    Of n rows those are K = max(1, share·n), the capacity: how many somebody can look at. Where rows of equal scores
+    are on both sides of the line, they count as drawn at random: each by the share of them that is inside. NaN where
+    no row is positive. `weights`, of shape (resamples, rows), says how often each row was drawn.
+
+    >>> positive = np.array([True, False, True, False])
+    >>> float(recall_at(np.ones((1, 4)), positive, np.array([0.9, 0.5, 0.5, 0.1]), share=0.5)[0])
+    0.75
+    """
+    found, false = _stepwise(weights, positive, scores)
+    looked_at, found_so_far = (found + false).cumsum(axis=1), found.cumsum(axis=1)
+    most = np.maximum(1.0, share * looked_at[:, -1:])
+    inside = np.clip((most - looked_at + found + false) / np.maximum(found + false, 1.0), 0.0, 1.0)  # of each step
+    with np.errstate(invalid="ignore"):
+        recall: Vector = (found * inside).sum(axis=1) / found_so_far[:, -1]
+    return recall
+
+
+def _stepwise(weights: Vector, positive: npt.NDArray[np.bool_], scores: Vector) -> tuple[Vector, Vector]:
+    """Returns how many positive and negative rows each step of equal scores has, the highest score first."""
+    order = np.argsort(-scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=np.inf))
+    ordered, truth = weights[:, order], positive[order]
+    return np.add.reduceat(ordered * truth, starts, axis=1), np.add.reduceat(ordered * ~truth, starts, axis=1)
+
+
+def graded(actual: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], *, grades: int, seed: int) -> Draws:
+    """Returns for grades from 0 the quadratic weighted kappa, and by how many grades a row is off, on average.
+
+    Kappa is 1 − Σ (i − j)²·O / Σ (i − j)²·E over the true grade i and the predicted one j, where O counts what is and E
+    what would be if the two did not depend on each other (Cohen, 1968, Weighted kappa); NaN where all is one grade.
+
+    >>> draws = graded(np.array([0, 1, 2]), np.array([0, 1, 1]), grades=3, seed=0)
+    >>> round(float(draws["kappa"][0]), 3), round(float(draws["grades_off"][0]), 3)
+    (0.667, 0.333)
+    """
+    off = np.abs(actual - predicted).astype(np.float64)
+    is_actual, is_predicted = np.eye(grades)[actual], np.eye(grades)[predicted]
+    square = np.subtract.outer(np.arange(grades), np.arange(grades)) ** 2.0
+
+    def statistics(weights: Vector) -> Draws:
+        rows = weights.sum(axis=1)
+        chance = (((weights @ is_actual) @ square) * (weights @ is_predicted)).sum(axis=1) / rows
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kappa = np.where(chance > 0, 1 - (weights @ off**2) / chance, np.nan)
+        return {"kappa": kappa, "grades_off": weights @ off / rows}
+
+    return _bootstrap(statistics, actual.size, seed=seed)
 
 
 def to_dict(draws: Draws) -> dict[str, dict[str, Any]]:

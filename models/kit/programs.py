@@ -73,7 +73,7 @@ def compare(
     by_dummy, by_peer = dummy(test), None if peer is None else peer(test)
     entries = {"dummy": report.Entry(task.dummy_title, task.score(posed, by_dummy), dummy_seconds)}
     if peer is not None:
-        entries["peer"] = report.Entry(task.peer_title, task.score(posed, by_peer), peer_seconds)
+        entries["peer"] = report.Entry(_peer_title(task, settings), task.score(posed, by_peer), peer_seconds)
     entries["ours"] = report.Entry(task.ours_title, task.score(posed, ours), our_seconds)
     if settings.metric not in entries["ours"].draws:
         raise ConfigError(
@@ -114,8 +114,13 @@ def _peer(task: AnyTask, case: Case[Any, Any, Any]) -> tuple[Callable[[Any], Any
     try:
         peer, seconds = program.timed(lambda: fit(case))
     except Unavailable as error:
-        return None, 0.0, [f"{task.peer_title} was not measured: {error}"]
+        return None, 0.0, [f"{_peer_title(task, case.settings)} was not measured: {error}"]
     return peer, seconds, []
+
+
+def _peer_title(task: AnyTask, settings: config.Project) -> str:
+    title: str = task.peer_title(settings) if callable(task.peer_title) else task.peer_title
+    return title
 
 
 def _save(

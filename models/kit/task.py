@@ -107,7 +107,8 @@ class Task(Generic[S, E, P, M, A]):
     """What is a template's own. Functions get what they need by position, in the order that their types show.
 
     settings: the frozen dataclass of config.yaml, with `metric`, the name of the metric that decides.
-    title, dummy_title, peer_title, ours_title: names in the report; title is given the settings.
+    title, dummy_title, peer_title, ours_title: names in the report; title is given the settings,
+        and so is peer_title where it is a function.
     metrics: by name, how people call each metric and which direction is better; in the order they are shown.
     read(settings, folder, most): the data; paths are relative to folder; at most `most` examples if that is not None.
     split(data, settings): places of examples for training, validation and test (`models.kit.splits`).
@@ -136,7 +137,7 @@ class Task(Generic[S, E, P, M, A]):
     settings: type[S]
     title: Callable[[S], str]
     dummy_title: str
-    peer_title: str
+    peer_title: str | Callable[[S], str]
     ours_title: str = "tensor_core"
     metrics: Mapping[str, Metric]
     read: Callable[[S, Path, int | None], Data[E]]

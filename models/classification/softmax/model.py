@@ -1,4 +1,4 @@
-"""Softmax regression on tensor_core, or a multilayer perceptron; beside it class shares and logistic regression."""
+"""Softmax regression on tensor_core, or a perceptron; beside it class shares, and logistic regression or trees."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,8 +23,12 @@ Vector = npt.NDArray[np.float64]
 class Settings(config.Settings):
     """The settings of config.yaml."""
 
-    metric: Literal["log_loss", "accuracy", "balanced_accuracy", "macro_f1", "average_precision", "roc_auc"]
+    metric: Literal[
+        "log_loss", "accuracy", "balanced_accuracy", "macro_f1", "average_precision", "roc_auc", "recall_at_capacity"
+    ]
     positive: str | None
+    capacity: Annotated[float, Between(1e-9, 1)] | None
+    peer: Literal["logistic", "trees"]
     C: Annotated[float, Between(1e-12, 1e12)]
 
 
@@ -62,13 +66,18 @@ def dummy(case: Run) -> Callable[[Rows], Vector]:
 
 
 def peer(case: Run) -> Callable[[Rows], Vector]:
-    """Returns scikit-learn's LogisticRegression with the same penalty, on the same columns."""
-    from sklearn.linear_model import LogisticRegression  # a prediction does without it
+    """Returns scikit-learn's LogisticRegression with the same penalty, or its boosted trees, on the same columns."""
+    from sklearn.ensemble import HistGradientBoostingClassifier  # a prediction does without it
+    from sklearn.linear_model import LogisticRegression
 
-    inputs, target = case.prepared.inputs, case.prepared.target
-    logistic = LogisticRegression(C=case.settings.C, max_iter=training.MOST_ITERATIONS)
-    logistic.fit(inputs[case.known], target[case.known])
-    return lambda rows: np.asarray(logistic.predict_proba(inputs[rows]))
+    inputs, target, settings = case.prepared.inputs, case.prepared.target, case.settings
+    model = (
+        LogisticRegression(C=settings.C, max_iter=training.MOST_ITERATIONS)
+        if settings.peer == "logistic"
+        else HistGradientBoostingClassifier(random_state=settings.seed)
+    )
+    model.fit(inputs[case.known], target[case.known])
+    return lambda rows: np.asarray(model.predict_proba(inputs[rows]))
 
 
 def fit(case: Run) -> Fitted[Model]:
@@ -107,8 +116,21 @@ def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Vector:
 
 
 def score(case: Run, probabilities: Vector) -> metrics.Draws:
-    """Returns the metrics of the test rows."""
-    return metrics.classification(case.prepared.target[case.split.test], probabilities, seed=case.settings.seed)
+    """Returns the metrics of the test rows; of two classes also the recall at capacity.
+
+    That is the share of the positive test rows among the K likeliest to be positive (`metrics.recall_at`); K is the
+    share `capacity` of the test rows, without it that of the positive rows among the known: as many as are expected.
+    """
+    settings, truth = case.settings, case.prepared.target[case.split.test]
+    draws = metrics.classification(truth, probabilities, seed=settings.seed)
+    if len(case.prepared.learned.classes) != 2:
+        return draws
+    share = settings.capacity if settings.capacity is not None else float(case.prepared.target[case.known].mean())
+
+    def recall(weights: Vector) -> metrics.Draws:
+        return {"recall_at_capacity": metrics.recall_at(weights, truth == 1, probabilities[:, 1], share=share)}
+
+    return draws | metrics.weighted(recall, truth.size, seed=settings.seed)
 
 
 def shown(probabilities: Vector, model: Model) -> pl.DataFrame:
@@ -132,8 +154,12 @@ TEMPLATE = Task(
     settings=Settings,
     title=lambda settings: "Softmax regression" if settings.model == "linear" else "Multilayer perceptron",
     dummy_title="class shares",
-    peer_title="scikit-learn LogisticRegression",
-    metrics=metrics.chosen("log_loss", "balanced_accuracy", "average_precision", "macro_f1", "accuracy", "roc_auc"),
+    peer_title=lambda settings: (
+        "scikit-learn LogisticRegression" if settings.peer == "logistic" else "scikit-learn HistGradientBoosting"
+    ),
+    metrics=metrics.chosen(
+        "log_loss", "balanced_accuracy", "average_precision", "macro_f1", "accuracy", "roc_auc", "recall_at_capacity"
+    ),
     read=read,
     split=split,
     prepare=prepare,

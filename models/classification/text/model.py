@@ -1,9 +1,8 @@
 """Which class a text is: words and pairs of words, weighed on tensor_core; beside it shares and logistic regression."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -97,19 +96,9 @@ def split(data: Data[pl.DataFrame], settings: Settings) -> Split:
     return splits.draw(settings, data.examples, labels=named(data), stops=True)._replace(noun="text")
 
 
-def tokens(texts: Sequence[str], *, pairs: bool) -> list[list[str]]:
-    """Returns the words of each text, and pairs of neighbours behind them.
-
-    >>> tokens(["Not good."], pairs=True)
-    [['not', 'good', 'not good']]
-    """
-    found = [corpus.words(text) for text in texts]
-    return [[*words, *map(" ".join, pairwise(words))] for words in found] if pairs else found
-
-
 def prepare(data: Data[pl.DataFrame], split: Split, settings: Settings) -> Prepared:
     """Returns the words that the training texts make count, and every text in them."""
-    cut = tokens(corpus.texts(data.examples, settings.text), pairs=settings.pairs)
+    cut = corpus.tokens(corpus.texts(data.examples, settings.text), pairs=settings.pairs)
     words = corpus.vocabulary(
         [cut[row] for row in split.train], fewest_texts=settings.fewest_texts, most_share=1.0, most=settings.most_words
     )
@@ -228,7 +217,7 @@ def probabilities(net: Weigher, texts: Bags, rows: Rows) -> Vector:
 
 def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Vector:
     """Returns the probability of each class for each row; an empty text has the chances of no word at all."""
-    cut = tokens(corpus.texts(table, settings.text), pairs=settings.pairs)
+    cut = corpus.tokens(corpus.texts(table, settings.text), pairs=settings.pairs)
     found = corpus.tf_idf(corpus.counts(cut, model.words), model.emphasis)
     return probabilities(model.net, bags.bags(found), np.arange(table.height))
 
