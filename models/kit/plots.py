@@ -183,7 +183,8 @@ def plane(
     with _axes(path, title) as axes:
         shown = slice(None, None, max(1, -(-len(points) // MOST_POINTS)))
         colour = np.asarray(groups)[shown] if len(groups) else COLOUR
-        axes.scatter(*points[shown].T, s=14, alpha=0.7, c=colour, cmap="tab20" if len(groups) else None, linewidths=0)
+        across, up = points[shown].T
+        axes.scatter(across, up, s=14, alpha=0.7, c=colour, cmap="tab20" if len(groups) else None, linewidths=0)
         for (x, y), name in zip(points, names, strict=False):
             axes.annotate(_label(name), (x, y), xytext=(3, 3), textcoords="offset points", fontsize=7)
         axes.set_xlabel(f"first {axis}")

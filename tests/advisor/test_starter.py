@@ -493,7 +493,7 @@ def _imported(tree: ast.AST) -> set[str]:
 
 
 def test_requirements_name_everything_that_a_starter_imports():
-    of_package = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
+    of_package = {"yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow"}
     own = {"advisor", "model", "models", "tensor_core", "train", *sys.stdlib_module_names}
     needed = set()
     read: dict[bytes, set[str]] = {}  # what all starters carry is read once

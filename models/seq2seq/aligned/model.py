@@ -41,6 +41,7 @@ class Settings(config.Learning):
     window: Annotated[int, Between(0, 20)]
     width: Annotated[int, Between(1, 4096)]
     hidden: Annotated[int, Between(1, 65_536)]
+    dropout: Annotated[float, Between(0, 0.9)]
     beam: Annotated[int, Between(1, 64)]
     learning_rate: Annotated[float, Between(1e-8, 10)]
     epochs: Annotated[int, Between(1, 1_000_000)]
@@ -200,7 +201,12 @@ def fit(case: Run) -> Fitted[Model]:
     sizes = {"window": settings.window, "width": settings.width, "hidden": settings.hidden}
     tc.manual_seed(settings.seed)
     inventory = prepared.inventory
-    net = Network(symbols=len(inventory.symbols) + transducer.FIRST, chunks=len(inventory.chunks) + 1, **sizes)
+    net = Network(
+        symbols=len(inventory.symbols) + transducer.FIRST,
+        chunks=len(inventory.chunks) + 1,
+        dropout=settings.dropout,
+        **sizes,
+    )
     run = transducer.train(net, prepared.train, prepared.validation, settings)
     lost = f"{count(prepared.lost, 'training pair')} left out: no alignment of chunks that occur twice"
     notes = (f"{count(len(inventory.chunks), 'chunk')} of target symbols", *([lost] if prepared.lost else []))

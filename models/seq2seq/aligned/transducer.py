@@ -57,19 +57,22 @@ class Network(tc.nn.Module):
     (6, 4)
     """
 
-    def __init__(self, *, symbols: int, chunks: int, window: int, width: int, hidden: int) -> None:
+    def __init__(
+        self, *, symbols: int, chunks: int, window: int, width: int, hidden: int, dropout: float = 0.0
+    ) -> None:
         """Draw the weights; `chunks` counts the start."""
         self.symbols, self.chunks = tc.nn.Embedding(symbols, width), tc.nn.Embedding(chunks, width)
         self.first = tc.nn.Linear((2 * window + 1 + HISTORY) * width, hidden)
         self.second = tc.nn.Linear(hidden, hidden)
         self.last = tc.nn.Linear(hidden, chunks)
+        self.dropout = tc.nn.Dropout(dropout)
 
     def forward(self, around: tc.Tensor, before: tc.Tensor) -> tc.Tensor:
         """Scores (steps, chunks)."""
         rows = around.shape[0]
         seen = tc.cat([self.symbols(around).reshape(rows, -1), self.chunks(before).reshape(rows, -1)], 1)
-        x = tc.gelu(self.first(seen))
-        scores: tc.Tensor = self.last(x + tc.gelu(self.second(x)))
+        x = self.dropout(tc.gelu(self.first(seen)))
+        scores: tc.Tensor = self.last(self.dropout(x + tc.gelu(self.second(x))))
         return scores
 
 
