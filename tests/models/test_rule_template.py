@@ -16,8 +16,8 @@ from models.kit import config, samples
 
 ROOT = catalog.ROOT.parent
 RESULTS = {
-    "MODEL_CARD.md", "config.yaml", "contents.json", "metrics.json", "predictions.csv", "rule.json",
-    "rule.python.txt", "rule.sql",
+    "MODEL_CARD.md", "config.yaml", "contents.json", "metrics.json", "predictions.csv", "right.png",
+    "rule.json", "rule.python.txt", "rule.sql",
 }  # fmt: skip
 
 
