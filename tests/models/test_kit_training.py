@@ -88,7 +88,7 @@ def test_diverging_training_ends_and_says_why() -> None:
 def test_saved_network_is_the_same_network(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("network")
     net = network.build(inputs=INPUTS, outputs=3, hidden=(5, 6), dropout=0.5, pieces=4)
-    network.save(net, folder, inputs=INPUTS)
+    network.save(net, folder)
     loaded = network.load(folder, inputs=INPUTS, outputs=3)
     np.testing.assert_array_equal(network.outputs(net, X), network.outputs(loaded, X))
     for inputs, outputs in ((INPUTS + 1, 3), (INPUTS, 2)):

@@ -241,7 +241,11 @@ def _fresh(settings: Settings, inputs: Vector) -> tc.nn.Module:
     """Returns the untrained network: a linear one too sees each column in pieces, where the settings ask for it."""
     if settings.model == "mlp":
         return network.fresh(settings, inputs=inputs, outputs=1)
-    return network.cut(inputs, pieces=settings.pieces, outputs=1)
+    net = network.build(inputs=inputs.shape[1], outputs=1, pieces=settings.pieces)
+    for layer in net.modules():
+        if isinstance(layer, network.Piecewise):
+            layer.learn(inputs)
+    return net
 
 
 def _scores(net: tc.nn.Module, inputs: Vector) -> Vector:
