@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,51 +14,68 @@ from models.kit import files
 from models.kit.config import Numeric
 from models.kit.errors import ArtefactError
 
-SCHEMA = 2
+SCHEMA = 3
 SHAPE, WEIGHTS = "model.json", "weights.safetensors"
 CHUNK_ROWS = 65_536  # rows that are scored at once
 
 
 class Piecewise(tc.nn.Module):
-    """Each input as several: how far it has come through each of its `pieces`, from 0 to 1.
+    """Each input as several: how far it has come through each of its pieces, from 0 to 1.
 
     A network sees steps and bends of a single column at once that it would otherwise have to learn (Gorishniy, Rubachev
     and Babenko, 2022, On Embeddings for Numerical Features in Tabular Deep Learning, piecewise linear encoding). The
-    first and the last piece go on beyond their edge, so nothing is cut off. An input with fewer values than pieces has
-    as many pieces as it needs; the others stay at 0.
+    first and the last piece of an input go on beyond their edge, so nothing is cut off.
 
-    >>> layer = Piecewise(1, 2)
-    >>> layer.learn(np.array([[0.0], [2.0], [6.0]]))
+    >>> layer = Piecewise(2)
+    >>> layer.learn([np.array([0.0, 2.0, 6.0])])
     >>> layer(tc.as_tensor([[4.0]])).tolist()
     [[1.0, 0.5]]
     """
 
-    def __init__(self, inputs: int, pieces: int) -> None:
-        """Makes room for the edges, which `learn` or `load_state_dict` bring."""
-        self.low = tc.zeros(inputs, pieces, dtype=tc.float64)  # where a piece begins
-        self.width = tc.ones(inputs, pieces, dtype=tc.float64)  # 1 where there is no piece
-        self.least = tc.zeros(inputs, pieces, dtype=tc.float64)  # what a piece gives at least and at most
-        self.most = tc.zeros(inputs, pieces, dtype=tc.float64)
+    def __init__(self, pieces: int) -> None:
+        """Makes room for the edges of so many pieces in all, which `learn` or `load_state_dict` bring."""
+        self.input = tc.zeros(pieces, dtype=tc.int64)  # of which a piece is cut
+        self.low = tc.zeros(pieces, dtype=tc.float64)  # where a piece begins
+        self.width = tc.ones(pieces, dtype=tc.float64)
+        self.least = tc.zeros(pieces, dtype=tc.float64)  # what a piece gives at least and at most
+        self.most = tc.ones(pieces, dtype=tc.float64)
 
-    def learn(self, inputs: npt.NDArray[np.float64]) -> None:
-        """Takes the quantiles of each column of the training rows as edges."""
-        pieces = self.low.shape[1]
-        for place, column in enumerate(inputs.T):
-            edges = np.unique(np.quantile(column, np.linspace(0, 1, pieces + 1), method="nearest"))
-            if edges.size < 2:
+    def learn(self, edges: Sequence[npt.NDArray[np.float64]]) -> None:
+        """Takes the edges of the pieces of each input, in order."""
+        end = 0
+        for place, found in enumerate(edges):
+            start, end = end, end + found.size - 1
+            if start == end:
                 continue
-            found = np.diff(edges)
-            self.low[place, : found.size] = tc.as_tensor(edges[:-1])
-            self.width[place, : found.size] = tc.as_tensor(found)
-            self.most[place, : found.size] = 1.0
-            self.least[place, 0] = -np.inf
-            self.most[place, found.size - 1] = np.inf
+            self.input[start:end] = place
+            self.low[start:end] = tc.as_tensor(found[:-1])
+            self.width[start:end] = tc.as_tensor(np.diff(found))
+            self.least[start], self.most[end - 1] = -np.inf, np.inf
 
     def forward(self, x: tc.Tensor) -> tc.Tensor:
-        """Pieces of shape (rows, inputs × pieces), those of an input side by side."""
-        parts = (x.unsqueeze(-1) - self.low) / self.width
-        found: tc.Tensor = tc.minimum(tc.maximum(parts, self.least), self.most).reshape(x.shape[0], -1)
+        """Pieces of shape (rows, pieces), those of an input side by side."""
+        parts = (x.index_select(1, self.input) - self.low) / self.width
+        found: tc.Tensor = tc.minimum(tc.maximum(parts, self.least), self.most)
         return found
+
+
+def edges(column: npt.NDArray[np.float64], pieces: int) -> npt.NDArray[np.float64]:
+    """Returns the edges of at most so many pieces of a column, between which equally many rows lie.
+
+    A value that fills more than a piece is an edge, and the other rows are shared among the other pieces: a column that
+    is nearly always 0 is cut where it is not. A column of one value has one edge, and so no piece.
+
+    >>> edges(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), 2).tolist()
+    [1.0, 3.0, 5.0]
+    >>> edges(np.array([0.0] * 90 + [5.0] * 5 + [7.0] * 5), 3).tolist()
+    [0.0, 5.0, 7.0]
+    """
+    values, times = np.unique(column, return_counts=True)
+    heavy = values[times * pieces > column.size]
+    rest = column[~np.isin(column, heavy)]
+    cuts = np.linspace(0, 1, max(pieces - heavy.size, 1) + 1)
+    between = np.quantile(rest, cuts, method="nearest") if rest.size else rest
+    return np.unique(np.concatenate([heavy, between, values[[0, -1]]]))
 
 
 def build(
@@ -65,14 +83,14 @@ def build(
 ) -> tc.nn.Module:
     """Returns a network in float64: `inputs` to `outputs`, through hidden layers with GELU and dropout.
 
-    With `pieces` the inputs are first cut into as many pieces each; their edges are yet to be learned.
+    With `pieces` the inputs are first cut into so many pieces in all; their edges are yet to be learned.
 
     >>> net = build(inputs=3, outputs=1)
     >>> [tuple(parameter.shape) for parameter in net.parameters()]
     [(1, 3), (1,)]
     """
-    widths = [inputs * (pieces or 1), *hidden]
-    layers: list[tc.nn.Module] = [Piecewise(inputs, pieces)] if pieces else []
+    widths = [pieces or inputs, *hidden]
+    layers: list[tc.nn.Module] = [Piecewise(pieces)] if pieces else []
     for before, after in pairwise(widths):
         layers += [tc.nn.Linear(before, after, dtype=tc.float64), tc.nn.GELU(), tc.nn.Dropout(dropout)]
     net = tc.nn.Sequential(*layers, tc.nn.Linear(widths[-1], outputs, dtype=tc.float64))
@@ -85,6 +103,24 @@ def build(
     return net
 
 
+def cut(
+    inputs: npt.NDArray[np.float64],
+    *,
+    pieces: int,
+    outputs: int,
+    hidden: tuple[int, ...] = (),
+    dropout: float = 0.0,
+) -> tc.nn.Module:
+    """Returns the untrained network behind inputs that are cut into at most `pieces` each (0: none), at their edges."""
+    found = [edges(column, pieces) for column in inputs.T] if pieces else []
+    total = sum(each.size - 1 for each in found)
+    net = build(inputs=inputs.shape[1], outputs=outputs, hidden=hidden, dropout=dropout, pieces=total)
+    for layer in net.modules():
+        if isinstance(layer, Piecewise):
+            layer.learn(found)
+    return net
+
+
 def fresh(settings: Numeric, *, inputs: npt.NDArray[np.float64], outputs: int) -> tc.nn.Module:
     """Returns the untrained network that the settings describe; the same seed gives the same weights.
 
@@ -93,25 +129,19 @@ def fresh(settings: Numeric, *, inputs: npt.NDArray[np.float64], outputs: int) -
     tc.manual_seed(settings.seed)
     if settings.model == "linear":
         return build(inputs=inputs.shape[1], outputs=outputs)
-    net = build(
-        inputs=inputs.shape[1],
-        outputs=outputs,
-        hidden=settings.hidden,
-        dropout=settings.dropout,
-        pieces=settings.pieces,
-    )
-    for layer in net.modules():
-        if isinstance(layer, Piecewise):
-            layer.learn(inputs)
-    return net
+    return cut(inputs, pieces=settings.pieces, outputs=outputs, hidden=settings.hidden, dropout=settings.dropout)
 
 
 def outputs(net: tc.nn.Module, inputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Returns what the network gives for each row, of shape (rows, outputs), without dropout and without a graph."""
+    """Returns what the network gives for each row, of shape (rows, outputs), without dropout and without a graph.
+
+    The rows are copied to where tensor_core allocates: numpy's arrays begin anywhere, and by where they begin a product
+    adds in another order.
+    """
     net.eval()
     with tc.no_grad():
         starts = range(0, max(len(inputs), 1), CHUNK_ROWS)
-        return np.concatenate([net(tc.as_tensor(inputs[start : start + CHUNK_ROWS])).numpy() for start in starts])
+        return np.concatenate([net(tc.tensor(inputs[start : start + CHUNK_ROWS])).numpy() for start in starts])
 
 
 def single(net: tc.nn.Module) -> tc.nn.Module:
@@ -119,12 +149,12 @@ def single(net: tc.nn.Module) -> tc.nn.Module:
     return copy.deepcopy(net).eval().float()
 
 
-def save(net: tc.nn.Module, folder: Path) -> None:
-    """Writes the weights and the shape of the network into the folder."""
+def save(net: tc.nn.Module, folder: Path, *, inputs: int) -> None:
+    """Writes the weights and the shape of the network, which reads so many inputs, into the folder."""
     sizes = [tuple(weight.shape) for weight in net.parameters() if weight.dim() > 1]
     hidden = [after for after, _ in sizes[:-1]]
-    pieces = next((layer.low.shape[1] for layer in net.modules() if isinstance(layer, Piecewise)), 0)
-    shape = {"schema": SCHEMA, "hidden": hidden, "pieces": pieces}
+    pieces = next((layer.low.shape[0] for layer in net.modules() if isinstance(layer, Piecewise)), 0)
+    shape = {"schema": SCHEMA, "inputs": inputs, "hidden": hidden, "pieces": pieces}
     files.write(folder / SHAPE, json.dumps(shape, indent=1) + "\n")
     tc.nn.save_safetensors(net.state_dict(), folder / WEIGHTS)
 
@@ -135,6 +165,8 @@ def load(folder: Path, *, inputs: int, outputs: int) -> tc.nn.Module:
     try:
         if shape["schema"] != SCHEMA:
             raise ValueError(f"schema {shape['schema']!r} is not {SCHEMA}")
+        if shape["inputs"] != inputs:
+            raise ValueError(f"it reads {shape['inputs']} inputs, not {inputs}")
         hidden = tuple(int(width) for width in shape["hidden"])
         net = build(inputs=inputs, outputs=outputs, hidden=hidden, pieces=int(shape["pieces"]))
         net.load_state_dict(tc.nn.load_safetensors(folder / WEIGHTS))

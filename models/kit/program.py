@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 DONE, NOT_BETTER, REFUSED, FAULT, INTERRUPTED = 0, 1, 3, 4, 130
 DEBUG_VARIABLE = "MODELS_DEBUG"  # set it to see the traceback of a fault
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read by a library when it is loaded
 
 
 def options(description: str, folder: Path) -> argparse.ArgumentParser:
@@ -90,18 +91,28 @@ def settings(given: argparse.Namespace, kind: type[S], *, changes: Mapping[str, 
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Limits tensor_core, numpy and scikit-learn to that many threads while the block runs."""
+    """Limits tensor_core, numpy, scipy and scikit-learn to that many threads while the block runs.
+
+    A library that is loaded only within the block reads its limit from the environment. Without it the first training
+    of a process would add in another order than the second, and differ in the last digit.
+    """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     import tensor_core as tc
 
-    before = tc.get_num_threads()
+    before, environment = tc.get_num_threads(), {name: os.environ.get(name) for name in THREAD_VARIABLES}
     tc.set_num_threads(number)
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(number)))
     try:
         with threadpool_limits(limits=number):
             yield
     finally:
         tc.set_num_threads(before)
+        for name, value in environment.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def run(main: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = None) -> int:

@@ -41,7 +41,7 @@ def outputs(model: Model, table: pl.DataFrame) -> Vector:
 
 def save(model: Model, folder: Path) -> None:
     """Writes preprocess.json, model.json and weights.safetensors."""
-    network.save(model.net, folder)
+    network.save(model.net, folder, inputs=len(model.learned.features))
     preprocess.save(model.learned, folder / preprocess.FILE)
 
 

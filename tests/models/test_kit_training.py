@@ -1,6 +1,7 @@
 """The training loop: where it ends, why, and what it leaves behind."""
 
 import io
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -85,10 +86,31 @@ def test_diverging_training_ends_and_says_why() -> None:
     assert len(run.history) < 1_000
 
 
+def test_same_rows_give_the_same_outputs_wherever_they_begin():
+    net, values = network.build(inputs=32, outputs=1, hidden=(4,)), np.random.default_rng(0).normal(size=(549, 32))
+    found = set()
+    for place in range(8):
+        moved = np.empty(values.size + 16)[8 + place : 8 + place + values.size].reshape(values.shape)
+        moved[...] = values
+        found.add(network.outputs(net, moved).tobytes())
+    assert len(found) == 1
+
+
+def test_threads_are_limited_in_libraries_that_are_loaded_later_too():
+    asked = (
+        "import threadpoolctl\nfrom models.kit import program\n"
+        "with program.threads(1):\n    import scipy.linalg\n    print(*threadpoolctl.threadpool_info(), sep='\\n')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert "scipy" in done.stdout
+    assert "'num_threads': 1" in done.stdout
+    assert "'num_threads': 2" not in done.stdout
+
+
 def test_saved_network_is_the_same_network(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("network")
     net = network.build(inputs=INPUTS, outputs=3, hidden=(5, 6), dropout=0.5, pieces=4)
-    network.save(net, folder)
+    network.save(net, folder, inputs=INPUTS)
     loaded = network.load(folder, inputs=INPUTS, outputs=3)
     np.testing.assert_array_equal(network.outputs(net, X), network.outputs(loaded, X))
     for inputs, outputs in ((INPUTS + 1, 3), (INPUTS, 2)):

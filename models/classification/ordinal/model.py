@@ -309,7 +309,7 @@ def actual(case: Run) -> pl.DataFrame:
 def save(model: Model, folder: Path) -> None:
     """Writes what was learned about columns and words, the network and the thresholds."""
     preprocess.save(model.learned, folder / preprocess.FILE)
-    network.save(model.net.columns, folder)
+    network.save(model.net.columns, folder, inputs=len(model.learned.features))
     files.write(folder / WORDS_FILE, json.dumps(model.lexicon.words, ensure_ascii=False) + "\n")
     own = {name: getattr(model.net, name).detach() for name in ("words", "first", "steps")}
     tc.nn.save_safetensors({**own, "emphasis": tc.as_tensor(model.lexicon.emphasis)}, folder / GRADES_FILE)

@@ -210,7 +210,7 @@ def fit(case: Run) -> Fitted[Model]:
     settings, prepared, split = case.settings, case.prepared, case.split
     inputs, time, seen = prepared.inputs, prepared.time, prepared.seen
     net = _fresh(settings, inputs[split.train])
-    x, x_validation = tc.as_tensor(inputs[split.train]), tc.as_tensor(inputs[split.validation])
+    x, x_validation = tc.tensor(inputs[split.train]), tc.tensor(inputs[split.validation])
     whole = hazard.risk(time[split.train], seen[split.train], ties=settings.ties)
     later = hazard.risk(time[split.validation], seen[split.validation], ties=settings.ties)
     strength = settings.alpha / split.train.size
@@ -241,11 +241,7 @@ def _fresh(settings: Settings, inputs: Vector) -> tc.nn.Module:
     """Returns the untrained network: a linear one too sees each column in pieces, where the settings ask for it."""
     if settings.model == "mlp":
         return network.fresh(settings, inputs=inputs, outputs=1)
-    net = network.build(inputs=inputs.shape[1], outputs=1, pieces=settings.pieces)
-    for layer in net.modules():
-        if isinstance(layer, network.Piecewise):
-            layer.learn(inputs)
-    return net
+    return network.cut(inputs, pieces=settings.pieces, outputs=1)
 
 
 def _scores(net: tc.nn.Module, inputs: Vector) -> Vector:
