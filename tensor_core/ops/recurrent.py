@@ -188,7 +188,6 @@ def gru(x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Ten
     """All states (steps, rows, hidden) of a gated recurrent unit (its gates in the order reset, update, new) from the
     inputs (steps, rows, features) and the first state.
 
-    >>> from tensor_core import ones, zeros
     >>> gru(zeros(2, 1, 3), ones(1, 2), zeros(6, 3), zeros(6, 2), zeros(6), zeros(6))
     tensor([[[0.5000, 0.5000]],
     <BLANKLINE>
@@ -201,7 +200,6 @@ def lstm(x: Tensor, state: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih
     """All states and memories (steps, rows, 2 · hidden) of a long short-term memory (its gates in the order input,
     forget, new, output) from the inputs (steps, rows, features) and the first ones.
 
-    >>> from tensor_core import ones, zeros
     >>> lstm(zeros(1, 1, 3), ones(1, 2), zeros(4, 3), zeros(4, 1), zeros(4), zeros(4))
     tensor([[[0.2311, 0.5000]]])
     """
