@@ -53,11 +53,14 @@ def lowered(product: _Function) -> _Function:
         dtype = _dtype.get()
         if dtype is None:
             return product(*args, **kwargs)
-        made = product(*[_cast(a, dtype) for a in args], **{k: _cast(v, dtype) for k, v in kwargs.items()})
+        made = product(*[lower(a) for a in args], **{k: lower(v) for k, v in kwargs.items()})
         return made.to(torch.float32) if isinstance(made, Tensor) and made.dtype == dtype else made
 
     return cast(_Function, call)
 
 
-def _cast(value: Any, dtype: torch.dtype) -> Any:
-    return value.to(dtype) if isinstance(value, Tensor) and value.dtype == torch.float32 else value
+def lower(value: Any) -> Any:
+    """An operand of a product as `autocast` wants it."""
+    dtype = _dtype.get()
+    lowers = dtype is not None and isinstance(value, Tensor) and value.dtype == torch.float32
+    return value.to(dtype) if lowers else value

@@ -43,7 +43,8 @@ def export_onnx(
     writes them to `path` and returns that.
 
     Inputs are named input_0, input_1, …, outputs output_0, …. The sizes along the dimensions in `dynamic` stay open.
-    Raises `CaptureError` for a function that cannot be one graph and `NotImplementedError` for an op without a form.
+    Raises `CaptureError` for a function that cannot be one graph, or not for other sizes along those dimensions, and
+    `NotImplementedError` for an op without a form.
 
     >>> from tensor_core import rand
     >>> import onnxruntime
@@ -63,6 +64,7 @@ def export_onnx(
 
     dims = [dynamic] if isinstance(dynamic, int) else list(dynamic)
     traced = tracing.trace(call, raws, dims, cached_number)
+    _check_open(traced, dims)
     if traced.written:
         raise tracing.CaptureError("export_onnx: the function writes to its state; call eval() on its modules first")
     model = Writer(onnx, _in_core_ops(traced)).model(len(raws))
@@ -102,6 +104,17 @@ def _needed(module: str) -> Any:
 
 def _raw(value: Any) -> torch.Tensor | None:
     return value.raw if isinstance(value, Tensor) else None
+
+
+def _check_open(traced: tracing.Traced, dims: Sequence[int]) -> None:
+    """Refuse a function that holds for one size alone of a dimension that is to stay open."""
+    for i, fake in enumerate(traced.inputs[: len(traced.inputs) - len(traced.state)]):
+        for dim, size in enumerate(fake.shape):
+            if dim in dims and isinstance(size, torch.SymInt) and size.node.expr.is_number:
+                raise tracing.CaptureError(
+                    f"export_onnx: the function holds for {size} entries along dimension {dim} of input_{i} alone "
+                    f"(it loops over them, or counts them); leave {dim} out of dynamic="
+                )
 
 
 def _in_core_ops(traced: tracing.Traced) -> tracing.Traced:

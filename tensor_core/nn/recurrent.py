@@ -8,7 +8,6 @@ from tensor_core.creation import empty
 from tensor_core.nn.init import uniform_
 from tensor_core.nn.module import Module, Parameter
 from tensor_core.ops.join import cat
-from tensor_core.ops.matrix import linear
 from tensor_core.ops.recurrent import gru, lstm
 from tensor_core.tensor import Tensor
 
@@ -35,6 +34,9 @@ class _Recurrent(Module):
         zeros: Tensor = x.new_zeros(*x.shape[:-1], self.hidden_size)
         return zeros
 
+    def _weights(self) -> tuple[Tensor, ...]:
+        return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+
     def _settings(self) -> str:
         return f"{self.weight_ih.shape[1]}, {self.hidden_size}"
 
@@ -52,8 +54,7 @@ class GRUCell(_Recurrent):
     def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
         """The next state (rows, hidden) from the input (rows, features) and the state, by default of zeros."""
         h = self.start(x) if h is None else h
-        gates = linear(x, self.weight_ih, self.bias_ih)
-        return gru(gates[None], h, self.weight_hh, self.bias_hh)[0]
+        return gru(x[None], h, *self._weights())[0]
 
 
 class LSTMCell(_Recurrent):
@@ -69,13 +70,12 @@ class LSTMCell(_Recurrent):
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """The next state and memory (rows, hidden) from the input (rows, features) and both, by default of zeros."""
         both = cat((self.start(x), self.start(x)) if state is None else state, -1)
-        gates = linear(x, self.weight_ih, self.bias_ih)
-        h, c = lstm(gates[None], both, self.weight_hh, self.bias_hh)[0].chunk(2, -1)
+        h, c = lstm(x[None], both, *self._weights())[0].chunk(2, -1)
         return h, c
 
 
 class GRU(GRUCell):
-    """A gated recurrent unit over a sequence; the inputs' shares of all steps are one product.
+    """A gated recurrent unit over a sequence; the inputs' product is one for all steps.
 
     >>> from tensor_core import ones
     >>> outputs, last = GRU(3, 4)(ones(7, 2, 3))
@@ -86,12 +86,12 @@ class GRU(GRUCell):
     def forward(self, x: Tensor, h: Tensor | None = None) -> Any:
         """All states (steps, rows, hidden) and the last one, from inputs (steps, rows, features)."""
         h = self.start(x[0]) if h is None else h
-        states = gru(linear(x, self.weight_ih, self.bias_ih), h, self.weight_hh, self.bias_hh)
+        states = gru(x, h, *self._weights())
         return states, states[-1]
 
 
 class LSTM(LSTMCell):
-    """A long short-term memory over a sequence; the inputs' shares of all steps are one product.
+    """A long short-term memory over a sequence; the inputs' product is one for all steps.
 
     >>> from tensor_core import ones
     >>> outputs, (h, c) = LSTM(3, 4)(ones(7, 2, 3))
@@ -102,7 +102,5 @@ class LSTM(LSTMCell):
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> Any:
         """All states (steps, rows, hidden) and the last state and memory, from inputs (steps, rows, features)."""
         both = cat((self.start(x[0]), self.start(x[0])) if state is None else state, -1)
-        outputs, memories = lstm(linear(x, self.weight_ih, self.bias_ih), both, self.weight_hh, self.bias_hh).chunk(
-            2, -1
-        )
+        outputs, memories = lstm(x, both, *self._weights()).chunk(2, -1)
         return outputs, (outputs[-1], memories[-1])

@@ -8,6 +8,8 @@ from tensor_core.autograd import Array
 from tensor_core.op import op
 from tensor_core.ops.losses import _CODES, _checked, _reduced, _same_shape
 from tensor_core.tensor import Tensor
+from tensor_core.tracing import CaptureError as _CaptureError
+from tensor_core.tracing import watching as _watching
 
 _ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
 
@@ -213,6 +215,9 @@ def ctc_loss(
     tensor(0.2876)
     """
     _checked("ctc_loss", reduction)
+    watch = _watching.get()
+    if watch is not None and watch.fakes is not None:
+        raise _CaptureError("ctc_loss reads its lengths as numbers, so it is in no graph; leave the step uncaptured")
     lengths = [
         length.tolist() if isinstance(length, Tensor) else list(length) if isinstance(length, tuple | list) else length
         for length in (input_lengths, target_lengths)

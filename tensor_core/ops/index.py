@@ -13,6 +13,7 @@ from tensor_core.tensor import Tensor
 
 _ATEN: Any = torch.ops.aten  # kernels that torch gives no other name
 _broadcast_shapes: Any = torch.broadcast_shapes
+_END = torch.iinfo(torch.int64).max  # of a slice that goes on to the last entry
 _Indices = tuple[torch.Tensor | None, ...]
 
 
@@ -144,7 +145,12 @@ def _sliced(input: Tensor, dim: int, key: slice) -> Tensor:
         return input
     if key.step is not None and key.step.__index__() < 1:
         raise ValueError(f"a slice goes forward, not in steps of {key.step}; use flip()")
-    start, stop, step = key.indices(input.shape[dim])
+    size = input.shape[dim]
+    if type(size) is not int or type(key.start) is torch.SymInt or type(key.stop) is torch.SymInt:
+        # While a step is traced, a size may stay open: the kernel counts from its end, where Python would fix it.
+        start, stop = 0 if key.start is None else key.start, _END if key.stop is None else key.stop
+        return _slice(input, dim, start, stop, key.step or 1)
+    start, stop, step = key.indices(size)
     if step == 1:
         return narrow(input, dim, start, max(stop - start, 0))
     return _slice(input, dim, start, max(stop, start), step)

@@ -1,16 +1,19 @@
 """Gated recurrent units (Cho et al. 2014, the reset gate after the product, as torch has it) and long short-term memory
 (Hochreiter and Schmidhuber 1997, with Gers' forget gate), over whole sequences.
 
-A sequence is one op. On the way back, what does not depend on the flow is computed for all steps at once, so that a
-step is four kernels, and the weight's gradient is one product. The compiler fuses for itself: while a step is traced, a
+A sequence is one op, the inputs' product among it, so that the gates take that product's memory. On the way back, what
+does not depend on the flow is computed for all steps at once, and each step writes its gradient over it, so that a step
+is four kernels, and a weight's gradient is one product. The compiler fuses for itself: while a step is traced, a
 sequence is a `scan` of the formula.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from tensor_core.amp import lower as _lower
 from tensor_core.autograd import Array
 from tensor_core.op import op
 from tensor_core.ops.join import cat as _cat
@@ -19,6 +22,8 @@ from tensor_core.scan import scan as _scan
 from tensor_core.tensor import Tensor
 from tensor_core.tensor import recorded_gradients as _recorded_gradients
 from tensor_core.tracing import watching as _watching
+
+_ATEN = torch.ops.aten
 
 
 def _gru_formula(gates: Tensor, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -37,14 +42,15 @@ def _lstm_formula(gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor) ->
     return _cat([outward.sigmoid() * c.tanh(), c], -1)
 
 
-def _by_steps(formula: Callable[..., Tensor], gates: Tensor, start: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _by_steps(formula: Callable[..., Tensor], x: Tensor, start: Tensor, *weights: Tensor) -> Tensor:
     """The states after each step, by the formula."""
+    weight_ih, weight_hh, bias_ih, bias_hh = weights
 
     def body(state: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-        state = formula(share, state, weight, bias)
+        state = formula(share, state, weight_hh, bias_hh)
         return state, state
 
-    states: Tensor = _scan(body, start, gates)[1]
+    states: Tensor = _scan(body, start, _linear(x, weight_ih, bias_ih))[1]
     return states
 
 
@@ -53,96 +59,109 @@ def _before(start: Array, states: Array) -> Array:
     return torch.cat([start.unsqueeze(0), states.narrow(0, 0, states.shape[0] - 1)])
 
 
-def _unsure(gate: Array) -> Array:
-    """The slope of the sigmoid that made `gate`."""
-    return gate * (1 - gate)
+def _from_products(products: Array, inputs: Array, wanted: Sequence[bool]) -> Sequence[Array | None]:
+    """The gradients of weight and bias from those of all steps' products with inputs (steps, rows, …)."""
+    flat = products.flatten(0, 1)
+    return (flat.mT @ inputs.flatten(0, 1) if wanted[0] else None), (flat.sum(0) if wanted[1] else None)
 
 
-def _from_products(products: Array, before: Array, wanted: Sequence[bool]) -> tuple[Array | None, Array | None]:
-    """The gradients of weight and bias from those of all steps' products (steps, rows, gates, width)."""
-    flat = products.flatten(2).flatten(0, 1)
-    return (flat.mT @ before.flatten(0, 1) if wanted[2] else None), (flat.sum(0) if wanted[3] else None)
+def _from_shares(
+    shares: Array, x: Array, weight: Array, wanted: Sequence[bool]
+) -> tuple[Array | None, Array | None, Array | None]:
+    """The gradients of the inputs, their weight and bias from those of the inputs' shares of the gates."""
+    shares = shares.to(weight.dtype)
+    weight_slope, bias_slope = _from_products(shares, x, (wanted[2], wanted[4]))
+    return (shares @ weight if wanted[0] else None), weight_slope, bias_slope
 
 
 def _gru_slopes(
-    grad: Array, gates: Array, h: Array, weight: Array, bias: Array, switches: Array, new: Array, new_own: Array,
-    out: Array, wanted: list[bool],
+    grad: Array, x: Array, h: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array, gates: Array,
+    new_own: Array, out: Array, wanted: list[bool],
 ) -> Any:  # fmt: skip
     if isinstance(grad, Tensor):
-        formula = _gru_formula
-        return _recorded_gradients(lambda *given: _by_steps(formula, *given), (gates, h, weight, bias), wanted, grad)
+        given = (x, h, weight_ih, weight_hh, bias_ih, bias_hh)
+        return _recorded_gradients(functools.partial(_by_steps, _gru_formula), given, wanted, grad)
     before = _before(h, out)
-    reset, update = switches.chunk(2, -1)
-    to_new = (1 - update) * (1 - new * new)
+    reset, update, new = gates.chunk(3, -1)
+    to_new = _ATEN.tanh_backward(1 - update, new)
     # What the gradient of a state is multiplied by on its way to each gate's product.
-    ways = torch.stack([to_new * new_own * _unsure(reset), (before - new) * _unsure(update), to_new * reset], -2)
-    products, flows = torch.empty_like(ways), torch.empty_like(new)
-    flow = torch.zeros_like(h)
+    ways = gates.new_empty(*gates.shape[:2], 3, h.shape[-1])
+    torch.mul(to_new * new_own, reset, out=ways.select(2, 0)).mul_(1 - reset)
+    torch.mul(before - new, update, out=ways.select(2, 1)).mul_(1 - update)
+    torch.mul(to_new, reset, out=ways.select(2, 2))
+    flows, flow = torch.empty_like(out), torch.zeros_like(h)
     for t in reversed(range(grad.shape[0])):
+        way = ways.select(0, t)
         arrived = torch.add(grad.select(0, t), flow, out=flows.select(0, t))
-        product = torch.mul(arrived.unsqueeze(-2), ways.select(0, t), out=products.select(0, t))
-        flow = torch.addmm(arrived * update.select(0, t), product.flatten(1), weight)
-    to_gates = torch.cat([products.narrow(2, 0, 2).flatten(2), flows * to_new], -1) if wanted[0] else None
-    return (to_gates, flow, *_from_products(products, before, wanted))
+        product = torch.mul(arrived.unsqueeze(-2), way, out=way)
+        flow = torch.addmm(arrived * update.select(0, t), product.flatten(1), weight_hh)
+    products = ways.flatten(2)
+    weight_slope, bias_slope = _from_products(products, before, (wanted[3], wanted[5]))
+    torch.mul(flows, to_new, out=ways.select(2, 2))  # the new state's share of the inputs is not reset
+    to_x, input_slope, shift_slope = _from_shares(products, x, weight_ih, wanted)
+    return to_x, flow, input_slope, weight_slope, shift_slope, bias_slope
 
 
-@op(joint=("gates h weight bias", _gru_slopes), extras="switches new new_own")
-def _gru(gates: Array, h: Array, weight: Array, bias: Array) -> Any:
+@op(joint=("x h weight_ih weight_hh bias_ih bias_hh", _gru_slopes), extras="gates new_own")
+def _gru(x: Array, h: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array) -> Any:
     width = h.shape[-1]
-    out, new = gates.new_empty(2, *gates.shape[:2], width).unbind()
-    own, switches = (
-        bias.expand_as(gates).clone(memory_format=torch.contiguous_format),
-        gates.new_empty(*gates.shape[:2], 2 * width),
+    both = 2 * width
+    bias = torch.cat([(bias_ih + bias_hh).narrow(0, 0, both), bias_ih.narrow(0, both, width)])
+    gates = torch.nn.functional.linear(x, weight_ih, bias.to(x.dtype)).to(h.dtype)
+    new_own = (
+        bias_hh.narrow(0, both, width).expand(*gates.shape[:2], width).clone(memory_format=torch.contiguous_format)
     )
-    transposed, both = weight.mT, 2 * width
-    switches_in, new_in = gates.narrow(-1, 0, both).unbind(), gates.narrow(-1, both, width).unbind()
-    switches_own, new_own = own.narrow(-1, 0, both).unbind(), own.narrow(-1, both, width).unbind()
-    reset, update = (part.unbind() for part in switches.chunk(2, -1))
+    out = torch.empty_like(new_own)
+    switches, own = gates.narrow(-1, 0, both).unbind(), new_own.unbind()
+    reset, update, new = (part.unbind() for part in gates.chunk(3, -1))
+    to_switches, to_own = weight_hh.narrow(0, 0, both).mT, weight_hh.narrow(0, both, width).mT
     for t in range(gates.shape[0]):
-        own.select(0, t).addmm_(h, transposed)
-        torch.add(switches_in[t], switches_own[t], out=switches.select(0, t)).sigmoid_()
-        told = torch.addcmul(new_in[t], reset[t], new_own[t], out=new.select(0, t)).tanh_()
+        switches[t].addmm_(h, to_switches).sigmoid_()
+        told = new[t].addcmul_(reset[t], own[t].addmm_(h, to_own)).tanh_()
         h = torch.lerp(told, h, update[t], out=out.select(0, t))
-    return out, switches, new, own.narrow(-1, both, width)
+    return out, gates, new_own
 
 
 def _lstm_slopes(
-    grad: Array, gates: Array, state: Array, weight: Array, bias: Array, switches: Array, told: Array, out: Array,
-    wanted: list[bool],
+    grad: Array, x: Array, state: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array,
+    gates: Array, told: Array, out: Array, wanted: list[bool],
 ) -> Any:  # fmt: skip
     if isinstance(grad, Tensor):
-        formula = _lstm_formula
-        given = (gates, state, weight, bias)
-        return _recorded_gradients(lambda *given: _by_steps(formula, *given), given, wanted, grad)
+        given = (x, state, weight_ih, weight_hh, bias_ih, bias_hh)
+        return _recorded_gradients(functools.partial(_by_steps, _lstm_formula), given, wanted, grad)
     h_before, c_before = _before(state, out).chunk(2, -1)
-    inward, forget, new, outward = switches.chunk(4, -1)
-    ways = torch.stack(
-        [new * _unsure(inward), c_before * _unsure(forget), inward * (1 - new * new), told * _unsure(outward)], -2
-    )
-    across = outward * (1 - told * told)
-    products = torch.empty_like(ways)
+    inward, forget, new, outward = gates.chunk(4, -1)
+    ways = gates.new_empty(*told.shape[:2], 4, weight_hh.shape[1])
+    torch.mul(new, inward, out=ways.select(2, 0)).mul_(1 - inward)
+    torch.mul(c_before, forget, out=ways.select(2, 1)).mul_(1 - forget)
+    torch.mul(inward, 1 - new * new, out=ways.select(2, 2))
+    torch.mul(told, outward, out=ways.select(2, 3)).mul_(1 - outward)
+    across = _ATEN.tanh_backward(outward, told)
     to_h, to_c = grad.chunk(2, -1)
     flow_h, flow_c = torch.zeros_like(state).chunk(2, -1)
     for t in reversed(range(grad.shape[0])):
-        way, product = ways.select(0, t), products.select(0, t)
+        way = ways.select(0, t)
         flow_h = flow_h + to_h.select(0, t)
         flow_c = torch.addcmul(flow_c + to_c.select(0, t), flow_h, across.select(0, t))
-        torch.mul(flow_c.unsqueeze(-2), way.narrow(1, 0, 3), out=product.narrow(1, 0, 3))
-        torch.mul(flow_h, way.select(1, 3), out=product.select(1, 3))
+        way.narrow(1, 0, 3).mul_(flow_c.unsqueeze(-2))
+        way.select(1, 3).mul_(flow_h)
         flow_c = flow_c * forget.select(0, t)
-        flow_h = product.flatten(1) @ weight
-    return products.flatten(2), torch.cat([flow_h, flow_c], -1), *_from_products(products, h_before, wanted)
+        flow_h = way.flatten(1) @ weight_hh
+    products = ways.flatten(2)
+    to_x, input_slope, bias_slope = _from_shares(products, x, weight_ih, wanted)
+    weight_slope, own_slope = _from_products(products, h_before, (wanted[3], wanted[5]))
+    return to_x, torch.cat([flow_h, flow_c], -1), input_slope, weight_slope, bias_slope, own_slope
 
 
-@op(joint=("gates state weight bias", _lstm_slopes), extras="switches told")
-def _lstm(gates: Array, state: Array, weight: Array, bias: Array) -> Any:
-    width = weight.shape[1]
+@op(joint=("x state weight_ih weight_hh bias_ih bias_hh", _lstm_slopes), extras="gates told")
+def _lstm(x: Array, state: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array) -> Any:
+    width = weight_hh.shape[1]
+    gates = torch.nn.functional.linear(x, weight_ih, (bias_ih + bias_hh).to(x.dtype)).to(state.dtype)
     out, told = gates.new_empty(*gates.shape[:2], 2 * width), gates.new_empty(*gates.shape[:2], width)
-    switches = gates + bias
     h, c = state.chunk(2, -1)
-    transposed = weight.mT
+    transposed = weight_hh.mT
     for t in range(gates.shape[0]):
-        now = switches.select(0, t).addmm_(h, transposed)
+        now = gates.select(0, t).addmm_(h, transposed)
         now.narrow(1, 0, 2 * width).sigmoid_()
         now.narrow(1, 3 * width, width).sigmoid_()
         inward, forget, new, outward = now.chunk(4, -1)
@@ -150,34 +169,38 @@ def _lstm(gates: Array, state: Array, weight: Array, bias: Array) -> Any:
         h, kept = out.select(0, t).chunk(2, -1)
         c = torch.mul(forget, c, out=kept).addcmul_(inward, new)
         torch.mul(outward, torch.tanh(c, out=told.select(0, t)), out=h)
-    return out, switches, told
+    return out, gates, told
 
 
 def _sequence(
-    fused: Callable[..., Tensor], formula: Callable[..., Tensor], gates: Tensor, start: Tensor, *weights: Tensor
+    fused: Callable[..., Tensor], formula: Callable[..., Tensor], x: Tensor, start: Tensor, *weights: Tensor
 ) -> Tensor:
-    if gates.dim() != 3 or start.dim() != 2 or gates.shape[0] == 0:
-        shapes = f"{tuple(gates.shape)} and {tuple(start.shape)}"
-        raise ValueError(f"a sequence of gates (steps, rows, …) meets a state (rows, …), not the shapes {shapes}")
-    return fused(gates, start, *weights) if _watching.get() is None else _by_steps(formula, gates, start, *weights)
+    if x.dim() != 3 or start.dim() != 2 or x.shape[0] == 0:
+        shapes = f"{tuple(x.shape)} and {tuple(start.shape)}"
+        raise ValueError(f"a sequence of inputs (steps, rows, …) meets a state (rows, …), not the shapes {shapes}")
+    if _watching.get() is not None:
+        return _by_steps(formula, x, start, *weights)
+    weight_ih, weight_hh, bias_ih, bias_hh = weights
+    return fused(_lower(x), start, _lower(weight_ih), weight_hh, _lower(bias_ih), bias_hh)
 
 
-def gru(gates: Tensor, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """All states (steps, rows, hidden) from the inputs' shares of the three gates (reset, update, new), and the first.
+def gru(x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
+    """All states (steps, rows, hidden) of a gated recurrent unit (its gates in the order reset, update, new) from the
+    inputs (steps, rows, features) and the first state.
 
-    >>> gru(zeros(2, 1, 6), ones(1, 2), zeros(6, 2), zeros(6))
+    >>> gru(zeros(2, 1, 3), ones(1, 2), zeros(6, 3), zeros(6, 2), zeros(6), zeros(6))
     tensor([[[0.5000, 0.5000]],
     <BLANKLINE>
             [[0.2500, 0.2500]]])
     """
-    return _sequence(_gru, _gru_formula, gates, h, weight, bias)
+    return _sequence(_gru, _gru_formula, x, h, weight_ih, weight_hh, bias_ih, bias_hh)
 
 
-def lstm(gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """All states and memories (steps, rows, 2 · hidden) from the inputs' shares of the four gates (input, forget, new,
-    output), and the first ones.
+def lstm(x: Tensor, state: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
+    """All states and memories (steps, rows, 2 · hidden) of a long short-term memory (its gates in the order input,
+    forget, new, output) from the inputs (steps, rows, features) and the first ones.
 
-    >>> lstm(zeros(1, 1, 4), ones(1, 2), zeros(4, 1), zeros(4))
+    >>> lstm(zeros(1, 1, 3), ones(1, 2), zeros(4, 3), zeros(4, 1), zeros(4), zeros(4))
     tensor([[[0.2311, 0.5000]]])
     """
-    return _sequence(_lstm, _lstm_formula, gates, state, weight, bias)
+    return _sequence(_lstm, _lstm_formula, x, state, weight_ih, weight_hh, bias_ih, bias_hh)

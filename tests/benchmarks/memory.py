@@ -6,6 +6,7 @@ parameters, gradients, two moments, the batch, counted, because the libraries' o
 as a ratio to torch's eager step with fused Adam. malloc gives freed memory back at once.
 """
 
+import ctypes
 import gc
 import os
 import subprocess
@@ -35,6 +36,7 @@ def peak(workload: str, side: str) -> float:
     for _ in range(WARM):
         run()
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what small arrays left behind is no longer held
     before = mark("VmRSS")
     gradients = 0 if side == "captured" else 1  # those of a captured step live and die inside it
     held = sum(p.nbytes for p in made.parameters) * (3 + gradients) + sum(b.nbytes for b in made.batch)

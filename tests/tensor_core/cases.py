@@ -283,10 +283,10 @@ CASES: list[Case] = [
     ],
     case("pinball_loss", lambda m, x, y: pinball(m, x, y, "mean"), (4, 3), (4, 3)),
     case("pinball_loss", lambda m, x, y: pinball(m, x, y, "none"), (4, 3), (4, 3)),
-    case("gru", lambda m, g, h, w, b: recurrent(m, "gru", g, h, w, b), (4, 3, 6), (3, 2), (6, 2), (6,)),
-    case("gru", lambda m, g, h, w, b: recurrent(m, "gru", g, h, w, b)[0], (1, 3, 6), (3, 2), (6, 2), (6,)),
-    case("lstm", lambda m, g, h, w, b: recurrent(m, "lstm", g, h, w, b), (4, 3, 8), (3, 4), (8, 2), (8,)),
-    case("lstm", lambda m, g, h, w, b: recurrent(m, "lstm", g, h, w, b)[-1], (3, 2, 8), (2, 4), (8, 2), (8,)),
+    case("gru", lambda m, *given: recurrent(m, "gru", *given), (4, 3, 3), (3, 2), (6, 3), (6, 2), (6,), (6,)),
+    case("gru", lambda m, *given: recurrent(m, "gru", *given)[0], (1, 3, 3), (3, 2), (6, 3), (6, 2), (6,), (6,)),
+    case("lstm", lambda m, *given: recurrent(m, "lstm", *given), (4, 3, 3), (3, 4), (8, 3), (8, 2), (8,), (8,)),
+    case("lstm", lambda m, *given: recurrent(m, "lstm", *given)[-1], (3, 2, 3), (2, 4), (8, 3), (8, 2), (8,), (8,)),
     # complex numbers
     case("real", lambda m, x: m.fft.rfft(x).real * m.fft.fft(x)[..., :3].imag, (2, 5)),
     case("imag", lambda m, x: m.imag(m.fft.rfft(x, norm="ortho") * m.fft.rfft(x.exp())), (2, 5)),
@@ -305,16 +305,15 @@ def put(x: Any, key: Any, value: Any) -> Any:
     return x
 
 
-def recurrent(m: Any, kind: str, gates: Any, state: Any, weight: Any, bias: Any) -> Any:
+def recurrent(m: Any, kind: str, x: Any, state: Any, *weights: Any) -> Any:
     if not isinstance(m, Torch):
-        return getattr(m, kind)(gates, state, weight, bias)
-    size = gates.shape[-1]
-    eye, zero, states = torch.eye(size, dtype=F64), torch.zeros(size, dtype=F64), []
-    for share in gates:
+        return getattr(m, kind)(x, state, *weights)
+    states = []
+    for entry in x:
         if kind == "gru":
-            state = torch.gru_cell(share, state, eye, weight, zero, bias)
+            state = torch.gru_cell(entry, state, *weights)
         else:
-            state = torch.cat(torch.lstm_cell(share, list(state.chunk(2, -1)), eye, weight, zero, bias), -1)
+            state = torch.cat(torch.lstm_cell(entry, list(state.chunk(2, -1)), *weights), -1)
         states.append(state)
     return torch.stack(states)
 

@@ -255,3 +255,23 @@ def test_a_checkpointed_part_draws_its_random_numbers_once_in_a_graph() -> None:
     step = tc.capture(lambda y: tc.checkpoint(lambda z: tc.dropout(z * x, 0.5), y).sum().backward())
     traced = step._traced([tc.ones(4).raw], (tc.ones(4),), {})
     assert sum("bernoulli" in str(node.target) for node in traced.module.graph.nodes) == 1
+
+
+def test_a_slice_of_an_open_dimension_leaves_its_size_open() -> None:
+    x = tc.randn(6, 3)
+    w = tc.ones(3, requires_grad=True)
+
+    def step(x: tc.Tensor) -> tc.Tensor:
+        loss = ((x[1:] - x[:-1]) * w).square().sum()
+        loss.backward()
+        return loss
+
+    traced = tc.capture(step)._traced([x.raw], (x,), {})
+    assert traced.fits([torch.Size((9, 3))])
+
+
+def test_ctc_loss_says_that_it_is_in_no_graph() -> None:
+    x, targets = tc.randn(5, 2, 4).log_softmax(-1), tc.tensor([[1, 2], [3, 1]])
+    lengths = [5, 5], [2, 1]
+    with pytest.raises(tc.CaptureError, match=r"ctc_loss reads its lengths as numbers.*leave the step uncaptured"):
+        tc.capture(lambda x, y: tc.ctc_loss(x, y, *lengths))._traced([x.raw, targets.raw], (x, targets), {})

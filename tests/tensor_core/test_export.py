@@ -186,6 +186,34 @@ def test_a_loop_runs_over_any_number_of_steps(tmp_path: Path) -> None:
         np.testing.assert_allclose(made, ours.detach().numpy(), rtol=1e-5, atol=1e-5)
 
 
+SLICES: dict[str, Any] = {
+    "to the end": lambda x: x[:, 1:],
+    "all but the last": lambda x: x[:, :-1],
+    "the last two": lambda x: x[:, -2:],
+    "the first, if there are so many": lambda x: x[:, :9],
+    "every second": lambda x: x[:, 1::2],
+    "by the size": lambda x: x[:, : x.shape[1] - 1],
+    "of rows": lambda x: x[1:-1],
+    "differences": lambda x: x[:, 1:] - x[:, :-1],
+    "none": lambda x: x[:, 3:2],
+}
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_a_slice_of_an_open_dimension_stays_open(name: str) -> None:
+    model = tc.export_onnx(SLICES[name], tc.randn(4, 6, 3), dynamic=(0, 1))
+    for shape in ((7, 11, 3), (3, 5, 3)):
+        x = tc.randn(*shape)
+        (made,) = run(model, x)
+        np.testing.assert_allclose(made, SLICES[name](x).numpy())
+
+
+@pytest.mark.parametrize("fn", [lambda x: x.unbind(1)[-1], lambda x: x * len(range(x.shape[1]))])
+def test_a_size_that_the_function_fixes_is_not_open(fn: Any) -> None:
+    with pytest.raises(tc.CaptureError, match=r"6 entries along dimension 1 of input_0 alone .* out of dynamic="):
+        tc.export_onnx(fn, tc.randn(4, 6, 3), dynamic=(0, 1))
+
+
 def test_int8_is_a_third_of_the_size_and_close(tmp_path: Path) -> None:
     tc.manual_seed(0)
     net = tc.nn.Sequential(tc.nn.Linear(128, 256), tc.nn.ReLU(), tc.nn.Linear(256, 10))

@@ -1,5 +1,7 @@
 """scan and what is built on it: equal to the loop, to torch's layers, and compiled with one body."""
 
+from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,55 @@ def test_cells_equal_one_step_of_the_layers() -> None:
         x = tc.randn(1, 2, 3)
         made = cell(x[0])
         torch.testing.assert_close((made[0] if kind == "LSTM" else made).raw, layer(x)[0].raw[0])
+
+
+def peak(step: Callable[[], Any]) -> int:
+    """The most bytes that a call holds at once, of those that torch gave out meanwhile."""
+    step()
+    with torch.profiler.profile(profile_memory=True) as profile:
+        step()
+    events = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
+    return max(accumulate(e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())))
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+def test_a_recurrent_layers_gradient_needs_no_more_memory_than_torchs(kind: str) -> None:
+    ours, theirs = getattr(tc.nn, kind)(64, 64), getattr(torch.nn, kind)(64, 64)
+    x = torch.randn(20, 32, 64)
+
+    def step(layer: Any, x: Any) -> None:
+        layer.zero_grad()
+        layer(x)[0].sum().backward()
+
+    assert peak(lambda: step(ours, tc.as_tensor(x))) <= 1.1 * peak(lambda: step(theirs, x))
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+def test_a_recurrent_layers_retained_graph_gives_its_gradients_twice(kind: str) -> None:
+    layer, x = getattr(tc.nn, kind)(3, 4), tc.randn(5, 2, 3, requires_grad=True)
+    loss = (layer(x)[0] ** 2).sum()
+    inputs = [x, *layer.parameters()]
+    once, again = (tc.grad(loss, inputs, retain_graph=retain) for retain in (True, False))
+    for first, second in zip(once, again, strict=True):
+        assert torch.equal(first.raw, second.raw)
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+def test_the_inputs_product_of_a_recurrent_layer_heeds_autocast(kind: str) -> None:
+    layer, x = getattr(tc.nn, kind)(64, 8), tc.randn(5, 2, 64, requires_grad=True)
+    exact = layer(x)[0]
+    inputs = [x, *layer.parameters()]
+    slopes = tc.grad((exact**2).sum(), inputs)
+    with tc.autocast():
+        low = layer(x)[0]
+    assert low.dtype == tc.float32
+    assert 0 < (low - exact).abs().max().item() < 0.02
+    made = tc.grad((low**2).sum(), inputs, retain_graph=True)
+    recorded = tc.grad((low**2).sum(), inputs, create_graph=True)
+    for gradient, again, slope in zip(made, recorded, slopes, strict=True):
+        assert gradient.dtype == tc.float32
+        assert (gradient - slope).norm() < 0.02 * slope.norm()
+        assert (again - slope).norm() < 0.02 * slope.norm()
 
 
 def encoder_decoder() -> tuple[Any, Any, list[tc.nn.Parameter]]:
