@@ -23,6 +23,7 @@ FEWEST_IN_QUERY = 2.0  # rows of a mean query
 LARGEST_QUERY = 1000.0
 LONGEST_LIST = 4  # names of columns in one sentence
 TOGETHER = {"numbers": "targets_are_numbers", "yes_or_no": "targets_are_yes_or_no"}  # facts about several targets
+SEVERAL = frozenset({*TOGETHER.values(), "has_event_and_duration"})  # what several columns can be, named as the target
 FORMS = ("classification", "regression", "tagging")  # of the answer, which the kind of its columns tells apart
 EVEN_STEPS = 0.8  # share of the gaps between moments that are the commonest one
 
@@ -141,7 +142,7 @@ def from_facts(knowledge: "Knowledge", facts: list[Holding], *, named: Sequence[
     for holds in facts:
         fact = knowledge.facts[holds.fact]
         because = fact.because.replace("{columns}", listed(holds.columns)).replace("{figure}", holds.figure)
-        answered = len(named) > 1 and holds.fact in TOGETHER.values()
+        answered = len(named) > 1 and holds.fact in SEVERAL
         points_to = {**fact.points_to, **fact.subtasks}
         if answered:
             because = f"You named what to predict: {because}"

@@ -101,7 +101,9 @@ def judge(prepared: Prepared, *, target: Target | None = None) -> Profile:
     ending = reconciling.event(columns, answers, heard)
     if ending is not None:
         columns = [_ended(column) if column.name == ending[1] else column for column in columns]
-        if not told:
+        if len(told) > 1:
+            candidates = (targets.as_named(ending[:1], columns), *candidates[1:])
+        if len(told) != 1:
             wanted = ending[0]
             answers = (wanted,)
             order = sorted(candidates, key=lambda each: each.columns != answers)

@@ -190,8 +190,13 @@ def event(columns: Sequence[Column], target: Sequence[str], heard: Heard) -> tup
     """The duration that is to be predicted and the column that says whether its end was seen; None where neither is.
 
     A yes/no column that tells what happened, beside a length of time, is the end of that time when the description asks
-    when or how long.
+    when or how long, or when both are named as the target.
     """
+    if len(target) == 2:
+        both = [column for column in columns if column.name in target]
+        length = [column.name for column in both if _is_span(column)]
+        end = [column.name for column in both if column.chance("binary", "censoring") > SURE]
+        return (length[0], end[0]) if len(length) == len(end) == 1 else None
     asks = bool(_ENDING & set(heard.words)) or "long" in heard.words
     flags = [
         column

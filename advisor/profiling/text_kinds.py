@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from advisor.profiling import names
 from advisor.profiling.schema import Kind, Statistics
-from advisor.profiling.values import Values
+from advisor.profiling.values import MEDIA, Values
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,10 +24,6 @@ CODE_SHARE = 0.9  # of the cells look like a code
 _MOST_CELLS = 2000  # whose form is looked at
 
 _URL = r"^(?:https?://|www\.|s3://|gs://)"
-_MEDIA = (
-    r"(?i)^data:(?:image|audio|video)/"
-    r"|\.(?:png|jpe?g|tiff?|gif|bmp|webp|heic|svg|dcm|nii|wav|mp3|flac|ogg|m4a|mp4|avi|mov|mkv|webm|npy|pdf)$"
-)
 _POINT = r"^(?:POINT ?\(|\(?-?\d{1,3}\.\d+[,;] ?-?\d{1,3}\.\d+\)?$)"
 _EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
 _UUID = r"^(?:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F-]{18,}|[0-9a-fA-F]{7,64})$"
@@ -86,7 +82,7 @@ def of_texts(values: Values, figures: Statistics, present: int) -> tuple[dict[Ki
     lowered = {cell.lower() for cell in cells.unique().head(_MOST_CELLS).to_list()}
     distinct = figures.distinct
     repeated = present / max(distinct, 1)
-    if share(_MEDIA) >= CODE_SHARE:
+    if share(MEDIA) >= CODE_SHARE:
         return {"media": 0.97, "text": 0.03}, ""
     if share(_URL) >= CODE_SHARE:
         return {"url": 0.95, "id": 0.05}, ""

@@ -49,6 +49,10 @@ _FORM = {  # cells that a decimal mark reads without doubt or can read
 }
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2}[.,]\d{3}$"
 _LEADING_ZERO = r"^0\d+$"
+MEDIA = (
+    r"(?i)^data:(?:image|audio|video)/"
+    r"|\.(?:png|jpe?g|tiff?|gif|bmp|webp|heic|svg|dcm|nii|wav|mp3|flac|ogg|m4a|mp4|avi|mov|mkv|webm|npy|pdf)$"
+)  # a picture, a sound or a film: itself, or the name of its file
 _MONTH = (  # its name, or what begins like it, in some languages
     r"(?i:ja[nä]|ene|gen|janv|f[eé][bv]|m[aä]r|mai|may|mag|maj|mei|maa|avr|a[pb]r|jun|juin|giu|jul|juil|lug|a[gu][ogu]|ao[uû]"
     r"|s[e]t|sep|o[ckt]t|okt|out|nov|d[eéi][czs])[a-zéûäç]{0,7}"
@@ -248,7 +252,8 @@ def _of_trimmed(column: "pl.Series", place: int, likely_mark: str | None) -> Val
         return Values(column.name, place, "moment", rest, None, moment, zone=zone, sentinels=sentinels)
     if (different.str.contains(_DURATION).mean() or 0) >= NUMBERS_SHARE:  # type: ignore[operator]
         return Values(column.name, place, "duration", _without(texts, sentinels), None, "clock")
-    if not different.str.contains(_LEADING_ZERO).any():
+    files = (different.str.contains(MEDIA).mean() or 0) >= NUMBERS_SHARE  # type: ignore[operator]  # 7.jpg is no amount
+    if not files and not different.str.contains(_LEADING_ZERO).any():
         found = _number_form(different, likely_mark)
         if found is not None:
             mark, unit = found

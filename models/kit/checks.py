@@ -8,23 +8,30 @@ import csv
 import importlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from subprocess import run as run_process
 from typing import Any, NamedTuple
 
+import polars as pl
 import pytest
 
-from models.kit import config, program, programs, report
+from models.kit import config, dataset, doctor, preprocess, program, programs, report
+from models.kit.errors import Refused, TableError
 from models.kit.programs import CONFIG_FILE, AnyTask
 from models.kit.task import Case
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-9  # between the same numbers of two processes
+ABSENT = "no such column"
 
 __all__ = [
     "case",
     "project",
     "task",
+    "test_data_contract_a_table_that_breaks_it_is_refused",
+    "test_data_contract_columns_are_those_that_config_names",
+    "test_data_contract_kinds_are_those_that_training_recorded",
+    "test_leaks_no_row_group_or_moment_is_on_both_sides",
     "test_new_examples_need_no_answer",
     "test_parts_of_the_split_share_no_example",
     "test_same_seed_gives_the_same_metrics",
@@ -117,6 +124,82 @@ def test_new_examples_need_no_answer(case: Case[Any, Any, Any], task: AnyTask) -
     asked = set(task.questions(case).columns)
     assert getattr(case.settings, "target", None) not in asked
     assert not asked & set(getattr(case.settings, "targets", ()))
+
+
+def test_data_contract_columns_are_those_that_config_names(
+    case: Case[Any, Any, Any], task: AnyTask, project: Path, trained: Quick
+) -> None:
+    """Every column that config.yaml names is in the data: a name that is not there is refused, by that name."""
+    settings, file = case.settings, trained.output / CONFIG_FILE
+    try:
+        there = dataset.table(settings.table, folder=project, fewest_columns=1).frame.columns
+    except TableError:
+        pytest.skip("its examples are no table")
+    named = {name: value for name, value in vars(settings).items() if _names_columns(value, there)}
+    assert named, "config.yaml names no column"
+    for name, value in named.items():
+        changed = ABSENT if isinstance(value, str) else [ABSENT, *value[1:]]
+        other = config.read(file, task.settings, changes={name: config.written(changed)})
+        with pytest.raises(Refused, match=ABSENT):
+            programs.case(task, other, folder=project, most=trained.metrics["most"])
+
+
+def _names_columns(value: object, there: Sequence[str]) -> bool:
+    names = value if isinstance(value, tuple) else (value,)
+    return bool(names) and all(name in there for name in names)
+
+
+def test_data_contract_kinds_are_those_that_training_recorded(case: Case[Any, Any, Any], trained: Quick) -> None:
+    """Numbers are still numbers, dates still dates, and of names that training saw some are there."""
+    learned = getattr(case.prepared, "learned", None)
+    if not isinstance(case.data.examples, pl.DataFrame) or not isinstance(learned, preprocess.Preprocess):
+        pytest.skip("training recorded no columns: it reads no table of numbers and names")
+    recorded = preprocess.load(trained.output / preprocess.FILE)
+    preprocess.check(recorded, case.data.examples)
+    assert not preprocess.unknown(recorded, case.data.examples)
+
+
+def test_data_contract_a_table_that_breaks_it_is_refused(
+    case: Case[Any, Any, Any],
+    task: AnyTask,
+    project: Path,
+    trained: Quick,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A column that is left out, or holds words where numbers stood, is refused by its name, unless nothing is read
+    there and the predictions stay the same."""
+    settings, asked = case.settings, task.questions(case)
+    model = task.load(trained.output, settings)
+    before = programs.answers(task, model, asked, settings)
+    roles = {value for value in vars(settings).values() if isinstance(value, str)}  # whose cells are names
+    refused = []
+    for name in asked.columns:
+        broken = [asked.rename({name: ABSENT})]
+        if asked[name].dtype.is_numeric() and name not in roles:
+            broken.append(asked.with_columns(pl.lit("words").alias(name)))
+        for table in broken:
+            try:
+                after = programs.answers(task, model, table, settings)
+            except Refused as error:
+                refused.append((name, table, str(error)))
+            else:
+                assert after.equals(before), f"{name!r} is read, and other cells are taken for it without a word"
+    assert all(name in words or repr(name) in words for name, _, words in refused)
+    if not refused:
+        pytest.skip("it reads no column of what is handed in")
+    refused[-1][1].write_parquet(tmp_path / "new.parquet")
+    options = [str(tmp_path / "new.parquet"), "--output", str(trained.output)]
+    assert programs.predict(task, str(project / "predict.py"), options) == program.REFUSED
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_leaks_no_row_group_or_moment_is_on_both_sides(case: Case[Any, Any, Any], task: AnyTask, project: Path) -> None:
+    """The split keeps its promise, and neither the answer nor a copy of it is among the inputs."""
+    wrong = {found.what: found.words for found in doctor.leaks(task, case, folder=project) if not found.good}
+    if set(wrong) == {"doubles"} and (project / "problem.json").exists():
+        pytest.skip(wrong["doubles"])  # rows of a user's table may be equal by chance, where columns and values are few
+    assert not wrong
 
 
 def test_same_seed_gives_the_same_metrics(task: AnyTask, project: Path, trained: Quick, tmp_path: Path) -> None:

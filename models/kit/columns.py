@@ -138,7 +138,7 @@ def _assign(
     if frame.height < FEWEST_ROWS:
         raise TableError(f"{where}: only {count(frame.height, 'row')} with all of {listed(targets)}")
     answers = [(column.kind, target_values(frame, column)) for column in columns]
-    inputs = []
+    inputs, copied = [], copies(frame.drop(besides), targets)
     for column in frame.drop(*targets, *besides):
         if column.name == group:
             decisions.append(f"column {column.name!r} groups the rows for the split; left out")
@@ -147,7 +147,7 @@ def _assign(
         else:
             role, said = _role(column, mark)
             same = (kind == role.kind and target_values(frame, role).equals(each) for kind, each in answers if role)
-            if role is not None and any(same):
+            if role is not None and (column.name in copied or any(same)):
                 role = None
                 said = [f"column {column.name!r} equals the target in every row, so it is the answer; left out"]
             inputs += [role] if role is not None else []
@@ -181,6 +181,40 @@ def check_name(frame: pl.DataFrame, name: str, *, setting: str) -> None:
     if name not in frame.columns:
         hint = did_you_mean(name, frame.columns) or f"; it has {listed(frame.columns)}"
         raise TableError(f"{setting}: the table has no column {name!r}{hint}")
+
+
+def copies(frame: pl.DataFrame, targets: Iterable[str]) -> tuple[str, ...]:
+    """Returns the names of the other columns that hold the same texts as a target in every row.
+
+    >>> copies(pl.DataFrame({"sold": [1, 0], "again": ["1", "0"], "size": [3, 4]}), ["sold"])
+    ('again',)
+    """
+    named = set(targets)
+    answers = [cells.texts(frame[name]) for name in named]
+    others = (name for name in frame.columns if name not in named and not frame[name].dtype.is_nested())
+    return tuple(name for name in others if any(cells.texts(frame[name]).equals(each) for each in answers))
+
+
+def check_kind(column: pl.Series, read: pl.Series, kind: str) -> None:
+    """Raises `TableError` where most cells of a column are not of the kind (number, date) that training read there.
+
+    `read` is the column as it was read, null where a cell could not be; some of those, training may have had, too.
+
+    >>> weights = pl.Series("weight", ["heavy", "7", None, "light"])
+    >>> try:
+    ...     check_kind(weights, cells.numbers(weights), "number")
+    ... except TableError as error:
+    ...     print(error)
+    column 'weight': 'heavy' is no number, and training read numbers there; so it is with 2 of 3 values
+    """
+    present = cells.texts(column)
+    odd = present.filter(present.is_not_null() & read.is_null())
+    there = present.len() - present.null_count()
+    if 2 * odd.len() > there:
+        raise TableError(
+            f"column {column.name!r}: {odd[0]!r} is no {kind}, and training read {kind}s there; "
+            f"so it is with {odd.len():,} of {count(there, 'value')}"
+        )
 
 
 def target_values(frame: pl.DataFrame, column: Column) -> pl.Series:

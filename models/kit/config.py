@@ -159,14 +159,13 @@ def optional(path: str | Path) -> dict[str, bool]:
 
 
 def spare(kind: type[Project]) -> frozenset[str]:
-    """Returns the names of the settings that hold a text or nothing.
+    """Returns the names of the settings that may hold nothing.
 
     >>> sorted(spare(Settings))
     ['group', 'time']
     """
     hints = get_type_hints(kind, include_extras=True)
-    unions = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) in (Union, types.UnionType)}
-    return frozenset(name for name, each in unions.items() if str in each)
+    return frozenset(name for name, hint in hints.items() if type(None) in get_args(hint))
 
 
 def _text(path: Path) -> str:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from models.kit import config, program, programs, report
-from models.kit.errors import Refused, count
+from models.kit import cells, columns, config, dataset, preprocess, program, programs, report
+from models.kit.errors import Refused, count, listed
 from models.kit.programs import AnyTask
 from models.kit.task import Case
 
@@ -57,7 +57,7 @@ def _check(task: AnyTask, here: Path, arguments: Sequence[str]) -> int:
             )
             found.append(finding)
             if case is not None:
-                found += [_size(case), *leaks(task, case)]
+                found += [_size(case), *leaks(task, case, folder=folder)]
         found.append(_saved(task, settings, case))
     if given.json:
         sys.stdout.write(json.dumps([finding._asdict() for finding in found], indent=1, ensure_ascii=False) + "\n")
@@ -113,8 +113,11 @@ def _allows(sign: str, number: str, version: str) -> bool:
     return compared.get(sign, there == asked)
 
 
-def leaks(task: AnyTask, case: Case[Any, Any, Any]) -> list[Finding]:
-    """Returns whether the split keeps its promise: no example, group or later moment of the test is in the training."""
+def leaks(task: AnyTask, case: Case[Any, Any, Any], *, folder: Path) -> list[Finding]:
+    """Returns whether the split keeps its promise and the answer is no input.
+
+    No example, group or later moment of the test is in the training, nor is what is asked in the test, word for word.
+    """
     split, settings = case.split, case.settings
     if "nothing is predicted" in split.how:
         return []
@@ -123,22 +126,68 @@ def leaks(task: AnyTask, case: Case[Any, Any, Any]) -> list[Finding]:
     found = [
         Finding("split", not shared, f"{count(shared, 'example')} in training and test" if shared else split.words)
     ]
-    examples = case.data.examples
-    if isinstance(examples, pl.DataFrame):
-        answers = (getattr(settings, "target", None), *getattr(settings, "targets", ()))
-        inputs = examples.drop([name for name in (*answers, *getattr(settings, "leave_out", ())) if name])
-        group = getattr(settings, "group", None)
-        if group is not None:
-            both = set(examples[group][known].to_list()) & set(examples[group][split.test].to_list())
-            words = f"{count(len(both), 'value')} of {group!r} on both sides" if both else f"no {group!r} on both sides"
-            found.append(Finding("groups", not both, words))
-        hashes = inputs.hash_rows().to_numpy()
-        twice = int(np.isin(hashes[split.test], hashes[known]).sum())
-        words = f"{twice:,} of {split.test.size:,} test rows stand word for word in the training"
-        if twice > MANY_SHARED * split.test.size:
-            words += "; remove the doubles, or set `group` to what they have in common"
-        found.append(Finding("doubles", twice <= MANY_SHARED * split.test.size, words))
-    return found
+    group, time = (getattr(settings, name, None) for name in ("group", "time"))
+    rows = _rows(case, folder) if group is not None or time is not None else None
+    if rows is not None and group is not None:
+        both = set(rows[group][known].to_list()) & set(rows[group][split.test].to_list())
+        words = f"{count(len(both), 'value')} of {group!r} on both sides" if both else f"no {group!r} on both sides"
+        found.append(Finding("groups", not both, words))
+    if rows is not None and time is not None:
+        moments = pl.Series(columns.ordered(rows[time]))
+        before, after = (moments[places].drop_nulls().drop_nans() for places in (known, split.test))
+        last, first = before.max(), after.min()
+        good = bool(last < first)  # type: ignore[operator]
+        order = "before" if good else "not before"
+        found.append(Finding("time", good, f"training ends {order} the test begins by {time!r} ({last!r}, {first!r})"))
+    frame = case.data.examples if isinstance(case.data.examples, pl.DataFrame) else None
+    if frame is not None or (group is None and time is None):
+        found += _doubles(task, case, frame)
+    return found + _answers(case, frame)
+
+
+def _rows(case: Case[Any, Any, Any], folder: Path) -> pl.DataFrame | None:
+    """Returns the row of the table that each example is from; None where several are from one, or from no table."""
+    numbers = case.data.numbers
+    try:
+        table = dataset.table(case.settings.table, folder=folder, fewest_columns=1).frame
+    except Refused:
+        return None  # a recipe that makes examples
+    apart = np.unique(numbers).size == numbers.size and numbers.max(initial=0) <= table.height
+    return table[numbers - 1] if apart else None
+
+
+def _doubles(task: AnyTask, case: Case[Any, Any, Any], frame: pl.DataFrame | None) -> list[Finding]:
+    """Returns whether what is asked in the test stands in the training; of a table without its answers."""
+    settings, test = case.settings, case.split.test
+    if frame is not None:
+        answers = {*_targets(settings), *getattr(settings, "leave_out", ())}
+        inputs = frame.drop(answers)
+        asked, learned = inputs[test], inputs[case.known]
+    else:
+        split = case.split._replace(test=case.known)
+        asked, learned = task.questions(case), task.questions(case._replace(split=split))
+    if asked.height != test.size or learned.height != case.known.size:
+        return []  # an example is several rows
+    twice = int(np.isin(asked.hash_rows().to_numpy(), learned.hash_rows().to_numpy()).sum())
+    words = f"{twice:,} of {test.size:,} test {case.data.noun}s stand word for word in the training"
+    if twice > MANY_SHARED * test.size:
+        words += "; remove the doubles, or set `group` to what they have in common"
+    return [Finding("doubles", twice <= MANY_SHARED * test.size, words)]
+
+
+def _answers(case: Case[Any, Any, Any], frame: pl.DataFrame | None) -> list[Finding]:
+    """Returns whether an input is the answer itself or a copy of it, where columns of a table are learned from."""
+    learned, targets = getattr(case.prepared, "learned", None), _targets(case.settings)
+    if not isinstance(learned, preprocess.Preprocess) or frame is None or not targets:
+        return []
+    answers = [cells.texts(frame[name]) for name in targets]
+    same = [name for name in learned.columns if any(cells.texts(frame[name]).equals(each) for each in answers)]
+    words = f"{listed(same)} hold the answer; list them in `leave_out`" if same else "no input is a copy of the answer"
+    return [Finding("answers", not same, words)]
+
+
+def _targets(settings: Any) -> list[str]:
+    return [name for name in (getattr(settings, "target", None), *getattr(settings, "targets", ())) if name]
 
 
 def _size(case: Case[Any, Any, Any]) -> Finding:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from models.kit import cells, files
-from models.kit.columns import Column, Roles, target_values
+from models.kit.columns import Column, Roles, check_kind, target_values
 from models.kit.errors import ArtefactError, TableError, did_you_mean, listed
 
 SCHEMA = 1
@@ -111,19 +111,53 @@ def unlearned(learned: Preprocess, roles: Roles) -> tuple[str, ...]:
     return tuple(f"column {name!r} has no value in the training rows; left out" for name in gone)
 
 
-def transform(learned: Preprocess, frame: pl.DataFrame) -> Matrix:
-    """Returns the design matrix of shape (rows, features); raises `TableError` naming a column that the table lacks."""
+def check(learned: Preprocess, frame: pl.DataFrame) -> None:
+    """Raises `TableError` where a table lacks a column that training had, or holds no numbers or dates where it did."""
+    _check_names(learned, frame)
+    for column in _columns(learned):
+        if column.kind != "category":
+            _, read = next(_parts(frame, column))
+            check_kind(frame[column.name], read, column.kind)
+
+
+def unknown(learned: Preprocess, frame: pl.DataFrame) -> tuple[str, ...]:
+    """Returns the names of the columns whose values are all new: none is a level that training saw.
+
+    >>> roles = Roles(Column("price", "number"), (Column("city", "category"),), ())
+    >>> learned = fit(pl.DataFrame({"city": ["Ulm", "Bonn"], "price": [1, 2]}), roles, rare_level_rows=1)
+    >>> unknown(learned, pl.DataFrame({"city": ["Ulm", "Rome"]})), unknown(learned, pl.DataFrame({"city": ["Rome"]}))
+    ((), ('city',))
+    """
+    whole = [block for block in learned.blocks if isinstance(block, Levels) and not block.part]
+    present = [(block, cells.texts(frame[block.column]).drop_nulls()) for block in whole]
+    return tuple(
+        block.column
+        for block, values in present
+        if values.len() and not values.is_in([*block.levels, *block.rare]).any()
+    )
+
+
+def _columns(learned: Preprocess) -> tuple[Column, ...]:
+    """Returns the columns that training read, each with the kind that it had."""
+    every = (Column(block.column, block.kind, block.form) for block in learned.blocks)  # type: ignore[arg-type]
+    return tuple(dict.fromkeys(every))
+
+
+def _check_names(learned: Preprocess, frame: pl.DataFrame) -> None:
     for name in learned.columns:
         if name not in frame.columns:
             hint = did_you_mean(name, frame.columns)
             raise TableError(
                 f"the table has no column {name!r}, which the model needs{hint}; it needs {listed(learned.columns)}"
             )
-    read: dict[str, dict[str, pl.Series]] = {}
+
+
+def transform(learned: Preprocess, frame: pl.DataFrame) -> Matrix:
+    """Returns the design matrix of shape (rows, features); raises `TableError` naming a column that the table lacks."""
+    _check_names(learned, frame)
+    read = {column.name: dict(_parts(frame, column)) for column in _columns(learned)}
     blocks = []
     for block in learned.blocks:
-        if block.column not in read:
-            read[block.column] = dict(_parts(frame, Column(block.column, block.kind, block.form)))  # type: ignore[arg-type]
         values = read[block.column][block.part]
         blocks.append(_apply_number(block, values) if isinstance(block, Number) else _apply_levels(block, values))
     return np.concatenate(blocks, axis=1)

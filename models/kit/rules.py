@@ -25,6 +25,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import polars as pl
 
 from models.kit import cells, files
+from models.kit.columns import check_kind
 from models.kit.errors import Refused, did_you_mean
 from models.kit.rule_ops import OPS, SCHEMES, Value
 
@@ -206,6 +207,12 @@ def read_column(column: pl.Series, as_: Input) -> list[Value]:
     return list(cells.texts(column).to_list())
 
 
+def _check_names(rule: Rule, frame: pl.DataFrame) -> None:
+    for each in rule.inputs:
+        if each.name not in frame.columns:
+            raise RuleError(f"the table has no column {each.name!r}{did_you_mean(each.name, frame.columns)}")
+
+
 def apply(rule: Rule, frame: pl.DataFrame) -> list[Value]:
     """What the rule gives for each row; raises `RuleError` where a column is missing.
 
@@ -214,12 +221,25 @@ def apply(rule: Rule, frame: pl.DataFrame) -> list[Value]:
     [4, 9, None]
     """
     compute = evaluator(rule.expression)
-    for each in rule.inputs:
-        if each.name not in frame.columns:
-            raise RuleError(f"the table has no column {each.name!r}{did_you_mean(each.name, frame.columns)}")
+    _check_names(rule, frame)
     values = [read_column(frame[each.name], each) for each in rule.inputs]
     names = [each.name for each in rule.inputs]
     return [compute(dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)]
+
+
+def inputs(frame: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """The table as it is; raises `Refused` where a column is missing, or holds no numbers or moments where it should.
+
+    >>> rule = Rule(Input("fee", "number"), (Input("kg", "number"),), ["intervals", ["column", "kg"], [5], [4, 9]])
+    >>> inputs(pl.DataFrame({"kg": [1.0, None]}), rule).height
+    2
+    """
+    _check_names(rule, frame)
+    for each in rule.inputs:
+        if each.kind != "text":
+            read = pl.Series(read_column(frame[each.name], each))
+            check_kind(frame[each.name], read, "number" if each.kind == "number" else "date")
+    return frame
 
 
 def check(rule: Rule, frame: pl.DataFrame) -> Checked:

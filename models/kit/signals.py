@@ -168,8 +168,10 @@ def _numbered(frame: pl.DataFrame) -> list[str]:
 
 
 def _numbers(column: pl.Series, mark: str) -> Signal:
-    """Returns numbers, NaN where there is none."""
-    found: Signal = cells.numbers(column, mark).fill_null(float("nan")).to_numpy().astype(np.float32)
+    """Returns numbers, NaN where there is none; raises `TableError` where most cells are no numbers."""
+    read = cells.numbers(column, mark)
+    columns.check_kind(column, read, "number")
+    found: Signal = read.fill_null(float("nan")).to_numpy().astype(np.float32)
     return found
 
 

@@ -58,7 +58,8 @@ def questions(case: Case[Any, pl.DataFrame, Any]) -> pl.DataFrame:
 
 
 def inputs(table: pl.DataFrame, model: Any, settings: Project) -> pl.DataFrame:
-    """Returns the table as it is: its rows are the examples."""
+    """Returns the table as it is: its rows are the examples; raises `TableError` where it is not as in training."""
+    preprocess.check(model.learned, table)
     return table
 
 

@@ -34,7 +34,7 @@ class Settings(Learning):
     check: str | None
     leave_out: tuple[str, ...]
     rare_level_rows: Annotated[int, Between(1, 1_000_000)]
-    scale: Literal["standard", "none"]
+    scale: Literal["standard", "none"] | None
 
 
 class Prepared(NamedTuple):

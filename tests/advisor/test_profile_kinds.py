@@ -100,6 +100,8 @@ def test_seventeen_targets(target: str, seed: int, rows: int) -> None:
         ("woche", ["2024-W01", "2024-W02", "2024-W07"], "time", ""),
         ("start", ["2024-02-01T08:00:00+02:00", "2024-02-01T09:30:00+02:00"], "time", ""),
         ("photo", ["a/1.jpg", "a/2.jpg", "b/7.png"], "media", ""),
+        ("photo", ["7.jpg", "12.jpg", "31.jpg"], "media", ""),
+        ("sound", ["7.wav", "12.WAV", None, "3.wav"], "media", ""),
         ("page", ["https://example.org/a", "https://example.org/b", "https://example.org/c"], "url", ""),
         ("lat", [52.51, 48.13, 50.94], "geo", ""),
         ("ner", ["O B-LOC O", "O O", "B-PER I-PER O"], "sequence", ""),

@@ -195,3 +195,21 @@ def test_a_template_that_cannot_learn_the_targets_is_refused(tmp_path, file, tar
     with pytest.raises(InputRefused, match=said):
         framing.start(tmp_path / "x", table=file, template=template)
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "Who is still there?"])
+def test_a_length_of_time_named_with_its_end_is_survival(tmp_path, text):
+    rows = range(ROWS)
+    table = pl.DataFrame(
+        {
+            "age": [30 + n * 7 % 50 for n in rows],
+            "months": [n * 13 % 61 / 2 for n in rows],
+            "died": [n % 3 for n in rows],
+        }
+    ).with_columns(pl.col("died") == 1)
+    framing = advisor.frame(text, table=table, target=["died", "months"])
+    assert (framing.category, framing.subtask) == ("regression", "survival")
+    assert (framing.profile.target, framing.profile.event, framing.profile.is_target_named) == ("months", "died", True)
+    project = framing.start(tmp_path / "project", table=table, target=["died", "months"])
+    settings = yaml.safe_load((project / "config.yaml").read_text())
+    assert (settings["target"], settings["event"]) == ("months", "died")

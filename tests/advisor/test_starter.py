@@ -195,6 +195,30 @@ def test_a_table_without_labels_is_not_checked_by_those_of_the_sample(tmp_path, 
 
 
 @pytest.mark.parametrize(
+    ("template", "settings"),
+    [("clustering", ("clusters", "scale")), ("dimensionality_reduction", ("components", "scale"))],
+)
+def test_what_suits_the_sample_alone_is_left_open(tmp_path, template, settings):
+    table = pl.DataFrame({"age": [18 + 37 * n % 61 for n in range(90)], "spent": [n * n % 97 / 3 for n in range(90)]})
+    project = advisor.frame("Look.").start(tmp_path / "project", table=table, template=f"unsupervised/{template}")
+    found = yaml.safe_load((project / "config.yaml").read_text())
+    assert [found[name] for name in settings] == [None] * len(settings)
+
+
+@pytest.mark.parametrize(("template", "setting"), [("seq2seq/speech", "strings"), ("classification/audio", "copies")])
+def test_no_sounds_are_made_of_a_users_but_where_they_are_few(tmp_path, template, setting):
+    """The samples are 36 recordings, of which thousands of sounds are made, which takes minutes."""
+    noise = np.random.default_rng(0)
+    sounds = [[round(float(each), 3) for each in noise.normal(size=800)] for _ in range(40)]
+    table = pl.DataFrame({"sound": sounds, "said": ["yes", "no"] * 20})
+    project = advisor.frame("What is said?").start(tmp_path / "p", table=table, target="said", template=template)
+    assert yaml.safe_load((project / "config.yaml").read_text())[setting] is None
+    with loading.task(project) as task:
+        read = task.read(config.read(project / "config.yaml", task.settings), project, None)
+    assert read.size == 40 if setting == "strings" else read.size <= 1_100
+
+
+@pytest.mark.parametrize(
     "template", ["unsupervised/embedding", "unsupervised/topic_modeling", "seq2seq/text_generation"]
 )
 def test_a_list_of_texts_is_a_table_of_one_column(tmp_path, template):

@@ -23,13 +23,15 @@ import advisor
 from advisor import settings as starter_settings
 from advisor.errors import InputRefused
 from models import catalog, loading
-from models.kit import config, dataset, program, programs, report, tables, training
+from models.kit import checks, config, dataset, preprocess, program, programs, report, tables, training
+from models.kit.errors import Refused
 
 TEMPLATES = [template.id for template in catalog.templates()]
 EVERYTHING = bool(os.environ.get("EVERY_STARTER"))
 FIRST = {template.category: template.id for template in reversed(catalog.templates())}
 OWN_TESTS_SECONDS = 1_500.0  # one that hangs is ended; of a starter's own tests, on a machine with much else to do
 SMOKE_SECONDS = 10.0  # of the processor, for our training; whatever else a smoke training does is not the model's
+UNMEASURED = {"seq2seq/aligned", "tagging/text_tags", "tagging/extreme"}  # in minutes, what others do in seconds
 HOSTILE_TEXT = 'Say it. """; import os; os.abort() # {{ 7*7 }} ${HOME} </script> ' + "'" * 3 + " \\ \u202e"
 HOSTILE = [
     '{name}"); import os #: {{{{ x }}}}\n- !!python/object',
@@ -143,6 +145,49 @@ def test_metric_and_title_are_those_of_the_catalog(
     with loading.task(template.folder) as task:
         assert template.metric in task.metrics
         assert all(reach.split(" ")[0] in task.metrics for run in template.runs for reach in run.reach)
+
+
+def test_its_own_tests_keep_a_data_contract_and_look_for_leaks(template: catalog.Template) -> None:
+    own = (template.folder / "tests" / "test_starter.py").read_bytes()
+    assert own == (catalog.find(TEMPLATES[0]).folder / "tests" / "test_starter.py").read_bytes()
+    assert b"from models.kit.checks import *" in own
+    for kind in ("test_data_contract_", "test_leaks_"):
+        names = [name for name in checks.__all__ if name.startswith(kind)]
+        assert names
+        assert all(callable(getattr(checks, name)) for name in names)
+
+
+def test_the_readme_says_what_the_template_gives_on_its_own_data(template: catalog.Template, starter: Path) -> None:
+    if template.id in UNMEASURED:
+        pytest.skip("a training takes too long to be measured here")
+    assert template.measured is not None, "write `measured: {dummy: …, peer: …, ours: …, seconds: …}` in template.yaml"
+    dummy, ours, peer, seconds = template.measured
+    row = [f"{value:g}" if value is not None else "not measured" for value in (dummy, peer, ours, seconds)]
+    assert f"| {' | '.join(row)} |" in (starter / "README.md").read_text()
+
+
+def test_a_copy_of_the_answer_is_no_input(template: catalog.Template, tmp_path: Path) -> None:
+    with loading.task(template.folder) as task:
+        settings = config.read(template.folder / "config.yaml", task.settings)
+        targets = [name for name in (getattr(settings, "target", None), *getattr(settings, "targets", ())) if name]
+        try:
+            frame = dataset.table(settings.table, folder=template.folder).frame
+        except tables.TableError:
+            pytest.skip("its examples are no table")
+        if not targets or not set(targets) <= set(frame.columns):
+            pytest.skip("it learns no column")
+        copied = frame.with_columns(frame[targets[0]].alias("the same again"))
+        copied.write_parquet(tmp_path / "table.parquet")
+        config.write(template.folder / "config.yaml", tmp_path / "config.yaml", table=str(tmp_path / "table.parquet"))
+        changed = config.read(tmp_path / "config.yaml", task.settings)
+        try:
+            case = programs.case(task, changed, folder=template.folder, most=task.smoke_examples)
+        except Refused:
+            pytest.skip("a column more is refused")
+    learned = getattr(case.prepared, "learned", None)
+    if not isinstance(learned, preprocess.Preprocess):
+        pytest.skip("it reads the columns that config.yaml names, and no others")
+    assert "the same again" not in learned.columns
 
 
 def test_its_own_tests_pass_where_nothing_of_ours_is_installed(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -70,6 +71,39 @@ def test_groups_are_looked_at_where_there_are_some(project: Path, capsys: pytest
     code, found = examined(project, capsys)
     assert code == 0, found
     assert found["groups"] == (True, "no 'town' on both sides")
+
+
+def posed(project: Path, **changes: object) -> tuple[programs.AnyTask, Any]:
+    config.write(project / "config.yaml", project / "config.yaml", **changes)
+    with loading.task(FOLDER) as task:
+        settings = config.read(project / "config.yaml", task.settings)
+        return task, programs.case(task, settings, folder=project, most=None)
+
+
+@pytest.mark.parametrize(("setting", "what"), [("group", "groups"), ("time", "time")])
+def test_a_split_that_breaks_its_promise_is_noticed(project: Path, setting: str, what: str) -> None:
+    task, case = posed(project, **{setting: {"group": "town", "time": "size"}[setting]})
+    good = {each.what: each.good for each in doctor.leaks(task, case, folder=project)}
+    assert good[what]
+    half = len(case.split.test) // 2
+    split = case.split._replace(
+        train=np.concatenate([case.split.train, case.split.test[half:]]), test=case.split.test[:half]
+    )
+    if setting == "time":
+        split = case.split._replace(train=case.split.test, test=case.split.train)
+    good = {each.what: each.good for each in doctor.leaks(task, case._replace(split=split), folder=project)}
+    assert good == {**dict.fromkeys(good, True), what: False}
+
+
+def test_an_answer_among_the_inputs_is_noticed(project: Path) -> None:
+    frame = pl.read_csv(project / "table.csv")
+    frame.with_columns(frame["price"].alias("again")).write_csv(project / "table.csv")
+    task, case = posed(project)
+    assert all(each.good for each in doctor.leaks(task, case, folder=project))  # the copy is no input
+    learned = case.prepared.learned
+    spoiled = learned._replace(blocks=(learned.blocks[0]._replace(column="again"), *learned.blocks))
+    found = doctor.leaks(task, case._replace(prepared=case.prepared._replace(learned=spoiled)), folder=project)
+    assert [each.words for each in found if not each.good] == ["'again' hold the answer; list them in `leave_out`"]
 
 
 def test_packages_are_compared_with_their_bounds(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -124,6 +124,15 @@ def test_new_cells_that_cannot_be_read_count_as_missing() -> None:
     assert _feature(matrix, "size is missing").all()
 
 
+@pytest.mark.parametrize(("name", "kind"), [("size", "number"), ("when", "date")])
+def test_words_where_numbers_or_dates_stood_are_refused(name: str, kind: str) -> None:
+    preprocess.check(LEARNED, NEW)
+    with pytest.raises(TableError, match=f"column '{name}': 'heavy' is no {kind}, and training read {kind}s there"):
+        preprocess.check(LEARNED, NEW.with_columns(pl.lit("heavy").alias(name)))
+    with pytest.raises(TableError, match=f"no column '{name}'"):
+        preprocess.check(LEARNED, NEW.drop(name))
+
+
 def _spoil(content: dict[str, Any], how: str) -> str:
     match how:
         case "cut":

@@ -18,6 +18,7 @@ from models.kit.sound import Samples
 from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Task, Trained
 
+ENOUGH = 1_000  # sounds; where there are fewer and no number of copies is set, copies make about so many
 FRAMES_COMPARED = 24  # to which the peer brings all sounds
 
 
@@ -30,7 +31,7 @@ class Settings(config.Learning):
     target: str
     positive: str | None
     rate: Annotated[int, Between(4_000, 48_000)]
-    copies: Annotated[int, Between(0, 100_000)]
+    copies: Annotated[int, Between(0, 100_000)] | None
     snr_db: Annotated[float, Between(-20, 100)]
     part: str | None
     group: str | None
@@ -75,11 +76,12 @@ def read(settings: Settings, folder: Path, most: int | None) -> Data[list[Sample
         if (name := getattr(settings, setting)) is not None:
             columns.check_name(table.frame, name, setting=setting)
     texts = cells.texts(table.frame[settings.target])
+    copies = ENOUGH // max(1, texts.len()) if settings.copies is None else settings.copies
     once = settings.group is None and settings.part is None and texts.drop_nulls().is_unique().all()
-    _, _, missing = labels.checked(pl.concat([texts] * max(1, settings.copies if once else 1)), noun="sound")
+    _, _, missing = labels.checked(pl.concat([texts] * max(1, copies if once else 1)), noun="sound")
     places = np.flatnonzero(texts.is_not_null().to_numpy())
     chosen = np.arange(places.size)
-    if most is not None and most < places.size and not settings.copies:
+    if most is not None and most < places.size and not copies:
         chosen = np.sort(np.random.default_rng(settings.seed).permutation(places.size)[:most])
     sounds = sound.column(table.frame[settings.sound], places[chosen].tolist(), rate=settings.rate, folder=folder)
     group, part = (
@@ -88,9 +90,9 @@ def read(settings: Settings, folder: Path, most: int | None) -> Data[list[Sample
     )
     about = About(texts.to_numpy()[places[chosen]], group, part)
     notes = (*table.notes, *missing)
-    if not settings.copies:
+    if not copies:
         return Data(settings.table, table.sha256, sounds, places[chosen] + 1, notes, "sound", about)
-    copies = settings.copies if most is None else max(1, min(most // len(sounds), settings.copies))
+    copies = copies if most is None else max(1, min(most // len(sounds), copies))
     drawn = None if once else _drawn(about, settings)
     made, of, said = _copied(sounds, drawn, copies, settings)
     numbers = np.arange(1, of.size + 1) if drawn is None else places[chosen][of] + 1

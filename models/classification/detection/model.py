@@ -43,7 +43,7 @@ class Settings(config.Learning):
     h: str
     box: Literal["corner", "centre", "corners"]
     unit: Literal["pixels", "shares"]
-    side: Annotated[int, Between(16, 4096)] | None
+    side: Annotated[int, Between(16, 4096)]
     colour: Colour
     group: str | None
     test_share: Annotated[float, Between(0.05, 0.5)]

@@ -309,10 +309,11 @@ def questions(case: Run) -> pl.DataFrame:
 
 
 def inputs(table: pl.DataFrame, model: Model, settings: Settings) -> pl.DataFrame:
-    """Returns the table as it is; raises `TableError` where the column of the list is not there."""
+    """Returns the table as it is; raises `TableError` where it is not as in training."""
     if settings.query not in table.columns:
         hint = did_you_mean(settings.query, table.columns)
         raise TableError(f"the table has no column {settings.query!r}, which says what is one list{hint}")
+    preprocess.check(model.learned, table)
     return table
 
 

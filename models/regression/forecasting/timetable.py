@@ -160,6 +160,8 @@ def asked(frame: pl.DataFrame, table: Table, history: Panel, settings: "Settings
             raise TableError(
                 f"the table has no column {name!r}, which the model needs{hint}; it needs {listed(needed)}"
             )
+    if table.learned is not None:
+        preprocess.check(table.learned, frame)
     series = panels.coded(panels.names(frame, settings.series), table.series)
     exact = panels.positions(table.clock, panels.moments(frame[settings.time], table.clock))
     _refuse(~(np.abs(exact - np.round(exact)) <= panels.OFF_GRID), f"has no time on a step of {table.clock.words}")

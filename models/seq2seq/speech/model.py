@@ -31,7 +31,7 @@ class Settings(config.Learning):
     target: str
     target_symbols: Literal["letters", "words"]
     rate: Annotated[int, Between(4_000, 48_000)]
-    strings: Annotated[int, Between(0, 1_000_000)]
+    strings: Annotated[int, Between(0, 1_000_000)] | None
     snr_db: Annotated[float, Between(-20, 100)]
     group: str | None
     test_share: Annotated[float, Between(0.05, 0.5)]

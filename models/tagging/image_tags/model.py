@@ -36,7 +36,7 @@ class Settings(config.Learning):
     tags: str
     delimiter: str | None
     no_tags: Literal["unknown", "none"]
-    side: Annotated[int, Between(8, 4096)] | None
+    side: Annotated[int, Between(8, 4096)]
     colour: Colour
     group: str | None
     test_share: Annotated[float, Between(0.05, 0.5)]

@@ -93,7 +93,9 @@ def read(settings: Settings, folder: Path, most: int | None) -> Table:
     for name in (*settings.leave_out, *apart[len(settings.targets) :]):
         columns.check_name(frame, name, setting="leave_out, group or time")
     frame = frame.filter(pl.Series(known))
-    found, said = columns.inputs(frame.drop(apart), leave_out=settings.leave_out)
+    copied = columns.copies(frame.drop(apart[len(settings.targets) :]), settings.targets)
+    found, said = columns.inputs(frame.drop({*apart, *copied} - {*settings.leave_out}), leave_out=settings.leave_out)
+    said += [f"column {name!r} equals a target in every row, so it is the answer; left out" for name in copied]
     if not found:
         raise TableError("no column is left to predict from: " + "; ".join(said))
     target = columns.Column(settings.targets[0], "category")

@@ -30,6 +30,7 @@ class Settings(unlabelled.Settings):
     """The settings of config.yaml."""
 
     metric: Literal["shd", "log_likelihood"]
+    scale: Literal["standard", "none"]
     truth: str | None
     noise: Literal["equal", "not_normal"]
     caution: Annotated[float, Between(0, 10)]

@@ -14,13 +14,13 @@ from kmeans import Grouping, distances, lloyd, nearest
 import tensor_core as tc
 from models.kit import files, metrics, plots, preprocess, report, tabular, training, unlabelled
 from models.kit.config import Between
-from models.kit.errors import TableError
+from models.kit.errors import TableError, count
 from models.kit.metrics import Draws, Metric
 from models.kit.preprocess import Preprocess
-from models.kit.splits import Rows
-from models.kit.task import Case, Fitted, Onnx, Task, Trained
-from models.kit.unlabelled import Prepared
+from models.kit.splits import Rows, Split
+from models.kit.task import Case, Data, Fitted, Onnx, Task, Trained
 
+MOST_TRIED, MOST_COMPARED = 10, 2_000  # groups that are tried where no number is set, and rows they are tried on
 STEADY, SHAKY = 0.8, 0.5  # adjusted Rand index between groupings of resamples
 GROUPS_FILE, STABILITY_FILE = "groups.csv", "stability.json"
 
@@ -30,10 +30,18 @@ class Settings(unlabelled.Settings):
     """The settings of config.yaml."""
 
     metric: Literal["explained", "ari"]
-    clusters: Annotated[int, Between(2, 10_000)]
+    clusters: Annotated[int, Between(2, 10_000)] | None
     starts: Annotated[int, Between(1, 1_000)]
     iterations: Annotated[int, Between(1, 100_000)]
     resamples: Annotated[int, Between(2, 200)]
+
+
+class Prepared(NamedTuple):
+    """What the training rows taught about the columns, the design matrix of all rows, and how many groups to find."""
+
+    learned: Preprocess
+    inputs: unlabelled.Matrix
+    clusters: int
 
 
 class Model(NamedTuple):
@@ -54,6 +62,30 @@ class Groups(NamedTuple):
 Run = Case[Settings, pl.DataFrame, Prepared]
 
 
+def prepare(data: Data[pl.DataFrame], split: Split, settings: Settings) -> Prepared:
+    """Returns the design matrix of all rows, and how many groups are asked for or lie most clearly apart."""
+    learned, inputs = unlabelled.prepare(data, split, settings)
+    return Prepared(learned, inputs, settings.clusters or clearest(inputs[split.train], settings))
+
+
+def clearest(inputs: unlabelled.Matrix, settings: Settings) -> int:
+    """Returns the number of groups whose rows are nearest to their own group beside the next (Rousseeuw, 1987)."""
+    from sklearn.metrics import silhouette_score
+
+    generator = np.random.default_rng(settings.seed)
+    rows = np.unique(inputs, axis=0)
+    rows = rows[generator.permutation(len(rows))[:MOST_COMPARED]]
+    if len(rows) < 3:
+        raise TableError(f"clusters: only {count(len(rows), 'row')} differ, too few to find groups in")
+
+    def apart(clusters: int) -> float:
+        centres = lloyd(tc.as_tensor(rows), clusters, generator, most=settings.iterations).centres
+        groups = nearest(tc.as_tensor(rows), centres)[0].numpy()
+        return float(silhouette_score(rows, groups)) if 1 < len(set(groups)) < len(rows) else -1.0
+
+    return max(range(2, min(MOST_TRIED, len(rows) - 1) + 1), key=apart)
+
+
 def dummy(case: Run) -> Callable[[Rows], Groups]:
     """Returns what needs no model: one group, whose centre is the mean of the training rows."""
     inputs = case.prepared.inputs
@@ -66,7 +98,8 @@ def peer(case: Run) -> Callable[[Rows], Groups]:
     from sklearn.cluster import KMeans
 
     settings, inputs = case.settings, case.prepared.inputs
-    means = KMeans(settings.clusters, n_init=settings.starts, max_iter=settings.iterations, random_state=settings.seed)
+    clusters, starts = case.prepared.clusters, settings.starts
+    means = KMeans(clusters, n_init=starts, max_iter=settings.iterations, random_state=settings.seed)
     means.fit(inputs[case.split.train])
 
     def groups(rows: Rows) -> Groups:
@@ -82,9 +115,9 @@ def fit(case: Run) -> Fitted[Model]:
     Then pairs of bootstrap samples are grouped, too: how far the two groupings of all rows agree (adjusted Rand index,
     as in Hennig, 2007) says whether the groups are in the world or only in these rows.
     """
-    settings, inputs = case.settings, case.prepared.inputs[case.split.train]
-    if (different := len(np.unique(inputs, axis=0))) < settings.clusters:
-        raise TableError(f"clusters: {settings.clusters} groups are asked for, but only {different:,} rows differ")
+    settings, inputs, clusters = case.settings, case.prepared.inputs[case.split.train], case.prepared.clusters
+    if (different := len(np.unique(inputs, axis=0))) < clusters:
+        raise TableError(f"clusters: {clusters} groups are asked for, but only {different:,} rows differ")
     rows, generator = tc.as_tensor(inputs), np.random.default_rng(settings.seed)
     runs: list[Grouping] = []
     history: list[training.Point] = []
@@ -92,22 +125,24 @@ def fit(case: Run) -> Fitted[Model]:
     with training.watched(budget_seconds=settings.time_budget_seconds) as watch:
         with training.bar(settings.starts, "start") as shown:
             for start in range(settings.starts):
-                runs.append(lloyd(rows, settings.clusters, generator, most=settings.iterations))
+                runs.append(lloyd(rows, clusters, generator, most=settings.iterations))
                 history.append(training.Point(start + 1, runs[-1].inertia / len(inputs), None))
                 shown.update()
                 if watch.reason:
                     break
         while len(agreement) < settings.resamples and not watch.reason:
-            agreement.append(_agreement(inputs, settings, generator))
+            agreement.append(_agreement(inputs, clusters, settings, generator))
     best = min(runs, key=lambda each: each.inertia)
+    clearest_of = f"{clusters} groups: of 2 to {MOST_TRIED} the number that lies most clearly apart"
+    chosen = [clearest_of] if settings.clusters is None else []
     run = training.ended(watch, watch.reason or "all starts done", "start", history)
     steadiness = float(np.mean(agreement)) if agreement else None
     facts = {"stability": {"adjusted_rand": steadiness, "pairs": len(agreement)}}
-    notes = (*preprocess.unlearned(case.prepared.learned, case.data.about), steady(agreement))
+    notes = (*preprocess.unlearned(case.prepared.learned, case.data.about), *chosen, steady(agreement))
     return Fitted(Model(case.prepared.learned, best.centres, tuple(agreement)), *run, notes, facts)
 
 
-def _agreement(inputs: unlabelled.Matrix, settings: Settings, generator: np.random.Generator) -> float:
+def _agreement(inputs: unlabelled.Matrix, clusters: int, settings: Settings, generator: np.random.Generator) -> float:
     """Returns how far the groupings from two bootstrap samples agree on all rows."""
     from sklearn.metrics import adjusted_rand_score
 
@@ -116,7 +151,7 @@ def _agreement(inputs: unlabelled.Matrix, settings: Settings, generator: np.rand
     for _ in range(2):
         sample = np.unique(generator.integers(0, len(inputs), len(inputs)))  # a doubled row would be a group of its own
         runs = [
-            lloyd(tc.as_tensor(inputs[sample]), settings.clusters, generator, most=settings.iterations)
+            lloyd(tc.as_tensor(inputs[sample]), clusters, generator, most=settings.iterations)
             for _ in range(min(3, settings.starts))
         ]
         groupings.append(nearest(every, min(runs, key=lambda run: run.inertia).centres)[0].numpy())
@@ -219,7 +254,7 @@ def refusal(trained: Trained[Any, Any, Any, Model, Groups]) -> str | None:
 
 TEMPLATE = Task(
     settings=Settings,
-    title=lambda settings: f"k-means with {settings.clusters} groups",
+    title=lambda settings: f"k-means with {settings.clusters or 'the clearest number of'} groups",
     dummy_title="one group",
     peer_title="scikit-learn KMeans",
     metrics={
@@ -230,7 +265,7 @@ TEMPLATE = Task(
     },
     read=unlabelled.read,
     split=unlabelled.everything,
-    prepare=unlabelled.prepare,
+    prepare=prepare,
     dummy=dummy,
     peer=peer,
     fit=fit,

@@ -117,7 +117,7 @@ def fit(case: Run) -> Fitted[Model]:
         *preprocess.unlearned(case.prepared.learned, case.data.about),
         f"the validation rows are likeliest under {best[2]}",
         "densities are of the columns "
-        + ("scaled to a spread of one" if settings.scale == "standard" else "in their own units"),
+        + ("scaled to a spread of one" if settings.scale != "none" else "in their own units"),
     )
     return Fitted(Model(case.prepared.learned, best[1], tc.as_tensor(usual)), *run, notes, {"chosen": best[2]})
 

@@ -27,7 +27,7 @@ class Settings(unlabelled.Settings):
     """The settings of config.yaml."""
 
     metric: Literal["explained"]
-    components: Annotated[int, Between(0, 100_000)]
+    components: Annotated[int, Between(0, 100_000)] | None
     shuffles: Annotated[int, Between(1, 1_000)]
     test_share: Annotated[float, Between(0.05, 0.5)]
 

@@ -15,7 +15,7 @@ from likeness import Eye, eye, frechet, same_source, seen, taken_for
 import tensor_core as tc
 from models.kit import cells, columns, files, metrics, plots, preprocess, splits, tabular, training, unlabelled
 from models.kit.config import Between
-from models.kit.errors import ArtefactError, ConfigError
+from models.kit.errors import ArtefactError, ConfigError, TableError, listed
 from models.kit.metrics import Draws, Metric
 from models.kit.preprocess import Preprocess
 from models.kit.splits import Rows, Split
@@ -53,11 +53,10 @@ class Prepared(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What was learned about the columns, the names and shares of the kinds, the scale of the rows, the generator."""
+    """What was learned about the columns, the names of the kinds, the scale of the rows, the generator."""
 
     learned: Preprocess
     names: tuple[str, ...]
-    share: Matrix
     scale: float
     generator: gan.Generator
 
@@ -79,7 +78,7 @@ def split(data: Data[pl.DataFrame], settings: Settings) -> Split:
 
 
 def _names(frame: pl.DataFrame, settings: Settings) -> npt.NDArray[Any]:
-    if settings.check is None or settings.check not in frame.columns:
+    if settings.check is None:
         return np.full(frame.height, ONE, dtype=object)
     return cells.texts(frame[settings.check]).fill_null("").to_numpy().astype(object)
 
@@ -164,8 +163,7 @@ def fit(case: Run) -> Fitted[Model]:
                 break
     history = [training.Point(place, value, None) for place, value in enumerate(course, start=1)]
     run = training.ended(watch, watch.reason or "all steps done", "step", history)
-    share = np.bincount(kinds, minlength=number) / len(kinds)
-    model = Model(prepared.learned, prepared.names, share, scale, maker)
+    model = Model(prepared.learned, prepared.names, scale, maker)
     notes, facts = _judged(case, model)
     return Fitted(model, *run, notes, facts)
 
@@ -193,14 +191,11 @@ def _judged(case: Run, model: Model) -> tuple[tuple[str, ...], dict[str, Any]]:
 
 
 def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Made:
-    """Returns new rows, as many as the table has, of the kinds that it names (or, without that column, at random)."""
+    """Returns new rows, as many as the table has, of the kinds that it names."""
     generator = np.random.default_rng(settings.seed)
     named = _names(table, settings)
     places = {name: place for place, name in enumerate(model.names)}
-    if settings.check is None or settings.check in table.columns:
-        kinds = np.array([places.get(name, 0) for name in named], dtype=np.int64)
-    else:
-        kinds = generator.choice(len(model.names), table.height, p=model.share)
+    kinds = np.array([places.get(name, 0) for name in named], dtype=np.int64)
     noise = generator.normal(size=(table.height * COPIES, model.generator.base.means.shape[1])).astype(np.float32)
     with tc.no_grad():
         rows = model.generator(tc.as_tensor(noise), tc.as_tensor(np.repeat(kinds, COPIES))).numpy()
@@ -238,10 +233,20 @@ def questions(case: Run) -> pl.DataFrame:
     return rows.select(rows.columns[0])
 
 
+def inputs(table: pl.DataFrame, model: Model, settings: Settings) -> pl.DataFrame:
+    """Returns the table as it is; raises `TableError` where it lacks the kinds, or all that it names are new."""
+    if settings.check is not None:
+        columns.check_name(table, settings.check, setting="check")
+        named = _names(table, settings)
+        if named.size and not set(named) & set(model.names):
+            raise TableError(f"check: no kind of column {settings.check!r} is known; there are {listed(model.names)}")
+    return table
+
+
 def save(model: Model, folder: Path) -> None:
     """Writes what was learned about the columns, the kinds, and the generator."""
     unlabelled.save(model.learned, {**model.generator.state_dict(), **model.generator.base._asdict()}, folder)
-    facts = {"names": model.names, "share": model.share.tolist(), "scale": model.scale}
+    facts = {"names": model.names, "scale": model.scale}
     files.write(folder / KINDS_FILE, json.dumps(facts, ensure_ascii=False) + "\n")
 
 
@@ -253,7 +258,7 @@ def load(folder: Path, settings: Settings) -> Model:
         base = gan.Base(arrays.pop("means"), arrays.pop("factors"))
         maker = gan.Generator(base, hidden=arrays["first.weight"].shape[0])
         maker.load_state_dict(arrays)
-        return Model(learned, tuple(facts["names"]), np.array(facts["share"]), float(facts["scale"]), maker)
+        return Model(learned, tuple(facts["names"]), float(facts["scale"]), maker)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtefactError(f"{folder}: the saved generator does not fit ({error}); run train.py again") from None
 
@@ -296,7 +301,7 @@ TEMPLATE = Task(
     shown=shown,
     actual=unlabelled.actual,
     questions=questions,
-    inputs=tabular.inputs,
+    inputs=inputs,
     save=save,
     load=load,
     take=tabular.take,
