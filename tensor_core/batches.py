@@ -32,10 +32,11 @@ def batches(
         order = torch.arange(count)
     else:
         order = torch.randperm(count, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+    orders = {tensor.device: order.to(tensor.device) for tensor in tensors}  # once, as a device makes each copy wait
     for start in range(0, count, size):
-        chosen = order[start : start + size]
-        share = len(chosen) // ranks
-        if share == 0 or (drop_last and len(chosen) < size):
+        found = min(size, count - start)
+        share = found // ranks
+        if share == 0 or (drop_last and found < size):
             return
-        mine = chosen[rank * share : (rank + 1) * share]
-        yield tuple(Tensor.handle(t.raw.index_select(0, mine.to(t.device))) for t in tensors)
+        first = start + rank * share
+        yield tuple(Tensor.handle(t.raw.index_select(0, orders[t.device].narrow(0, first, share))) for t in tensors)

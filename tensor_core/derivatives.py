@@ -113,7 +113,7 @@ def jacobian(func: _Function, inputs: _Inputs, *, create_graph: bool = False) ->
         flat, columns = out.reshape(-1), []
         for i in range(out.numel()):
             one = torch.zeros_like(flat.raw)
-            one[i] = 1
+            one.select(0, i).fill_(1)
             columns.append(_derived([flat], leaves, [Tensor.handle(one)], create_graph))
         whole = [
             stack([column[j] for column in columns]).reshape((*out.shape, *x.shape))

@@ -31,9 +31,9 @@ def _irfft_slope(grad: Array, dim: int, n: int) -> Array:
     """Every frequency but the first, and the last of an even length, stands for two."""
     count = n // 2 + 1
     twice = torch.full((count,), 2.0 / n, dtype=grad.dtype, device=grad.device)
-    twice[0] = 1.0 / n
+    twice.narrow(0, 0, 1).fill_(1.0 / n)
     if n % 2 == 0:
-        twice[-1] = 1.0 / n
+        twice.narrow(0, -1, 1).fill_(1.0 / n)
     shares = twice.reshape(-1, *[1] * (-1 - dim if dim < 0 else grad.dim() - 1 - dim))
     return _rfft(grad, dim) * (Tensor.handle(shares) if isinstance(grad, Tensor) else shares)
 

@@ -251,8 +251,8 @@ class Adam(Optimizer):
         if len(keys) == total:
             return steps.add_(1)
         places = torch.tensor([int(key.split(".")[1]) for key in keys], device=steps.device)
-        counted = steps[places] + 1
-        steps[places] = counted
+        counted = steps.index_select(0, places) + 1
+        steps.index_copy_(0, places, counted)
         return counted
 
 

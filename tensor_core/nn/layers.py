@@ -102,7 +102,7 @@ class Embedding(Module):
         self.padding_idx, self.sparse = padding_idx, sparse
         normal_(self.weight)
         if padding_idx is not None:
-            self.weight.raw[padding_idx].zero_()
+            self.weight.raw.select(0, padding_idx).zero_()
 
     def forward(self, input: Tensor) -> Tensor:
         """The vector at each index."""

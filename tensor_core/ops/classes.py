@@ -161,7 +161,10 @@ def nll_loss(
     kept = target != ignore_index
     index = target.masked_fill(~kept, 0)
     loss = -input.gather(dim, index.unsqueeze(dim)).squeeze(dim)
-    share = kept.to(input.dtype) if weight is None else weight[index] * kept
+    if weight is None:
+        share = kept.to(input.dtype)
+    else:  # `weight[index]` would wait for the device where there is one target, whose index has no dimension
+        share = weight.index_select(0, index.reshape(-1)).reshape(index.shape) * kept
     weighed: Tensor = loss.masked_fill(~kept, 0) * share
     out: Tensor = weighed.sum() / share.sum() if reduction == "mean" else _reduced(weighed, reduction)
     return out

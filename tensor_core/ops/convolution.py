@@ -268,9 +268,9 @@ def _constant_pad(input: Array, pad: list[int], value: float) -> Array:
     return torch.constant_pad_nd(input, pad, value)
 
 
-def _padded_positions(size: int, before: int, after: int, mode: str) -> torch.Tensor:
+def _padded_positions(size: int, before: int, after: int, mode: str, device: torch.device) -> torch.Tensor:
     """Where each entry of a padded dimension comes from."""
-    positions = torch.arange(-before, size + after)
+    positions = torch.arange(-before, size + after, device=device)
     if mode == "circular":  # around what negative numbers leave
         first, left = max(-before, 0), size + min(before, 0) + min(after, 0)
         return first + (positions - first) % left
@@ -298,6 +298,6 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         size = input.shape[dim]
         if max(before, after) > {"reflect": size - 1, "circular": size}.get(mode, max(before, after)):
             raise ValueError(f"pad: {mode} padding of {(before, after)} is too wide for a dimension of size {size}")
-        positions = _padded_positions(size, before, after, mode).to(input.device)
+        positions = _padded_positions(size, before, after, mode, input.device)
         input = index_select(input, dim, Tensor.handle(positions))
     return input

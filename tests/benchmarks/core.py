@@ -1,8 +1,9 @@
 """Time tensor_core beside torch, JAX and others: `python tests/benchmarks/core.py [workload …] [--quick]`.
 
-Three tables. Whole steps with Adam: torch eager with its fused Adam, torch.compile of the step, jax.jit of the step,
-ours eager and ours captured. Forward and backward alone: ours eager, torch, autograd, mygrad, JAX without jit,
-tinygrad. Whole steps in which tables get gradients of the rows that were read alone. All sides of a workload compute
+Four tables. Whole steps with Adam: torch eager with its fused Adam, torch.compile of the step, jax.jit of the step,
+ours eager and ours captured. How long the first captured step takes, compiled anew and found on the disk by a second
+process. Forward and backward alone: ours eager, torch, autograd, mygrad, JAX without jit, tinygrad. Whole steps in
+which tables get gradients of the rows that were read alone. All sides of a workload compute
 the same loss from the same numbers, which is checked. They take turns in one process on one core, so that a slow moment
 of the machine hits all of them; what is printed is the median of each, in microseconds of processor time, which other
 programs lengthen least, and its ratio. Libraries that are not installed
@@ -14,6 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -148,6 +150,33 @@ def import_seconds() -> tuple[float, float]:
     return theirs, ours
 
 
+def ready_seconds(workload: str, caches: dict[str, str]) -> tuple[float, float]:
+    """Seconds of the clock, and of the processor with the compiler's, until a fresh process has run a captured step."""
+    clocks = "time.perf_counter(), sum(os.times()[:4])"
+    code = (
+        "import os, time, torch, peers, workloads; torch.set_num_threads(1); "
+        f"run = peers.our_step(workloads.{workload}(), captured=True); "
+        f"a = [{clocks}]; run(); run(); b = [{clocks}]; print(b[0] - a[0], b[1] - a[1])"
+    )
+    paths = [str(Path(__file__).parents[2]), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, **caches, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    clock, processor = map(float, run.stdout.split())
+    return clock, processor
+
+
+def print_ready(chosen: list[Callable[[], workloads.Workload]]) -> None:
+    """Print how long each workload's first captured step takes with empty caches, and in a process after that."""
+    print("\nUntil a captured step has run, in seconds (of the processor, the compiler's included)", flush=True)
+    print(f"{'':14}{'compiled anew':>17}{'from the disk':>17}")
+    for make in chosen:
+        with tempfile.TemporaryDirectory() as folder:
+            caches = {name: f"{folder}/{name}" for name in ("TENSOR_CORE_CACHE", "TORCHINDUCTOR_CACHE_DIR")}
+            found = [ready_seconds(make.__name__, caches) for _ in range(2)]
+        cells = [f"{clock:.2f} ({processor:.2f})" for clock, processor in found]
+        print(f"{make().name:14}" + "".join(f"{cell:>17}" for cell in cells), flush=True)
+
+
 def main() -> None:
     """Print the tables, what a recorded op costs, and the import time."""
     import tensor_core
@@ -156,7 +185,7 @@ def main() -> None:
     names = [make.__name__ for make in (*workloads.ALL, workloads.tagging)]
     parser.add_argument("workloads", nargs="*", choices=[[], *names], help=f"of {', '.join(names)}; all by default")
     parser.add_argument("--skip", nargs="*", default=[], help="columns to leave out")
-    parser.add_argument("--only", choices=["steps", "gradients", "sparse", "rest"], help="one of the tables")
+    parser.add_argument("--only", choices=["steps", "ready", "gradients", "sparse", "rest"], help="one of the tables")
     parser.add_argument("--quick", action="store_true", help="fewer turns")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -171,6 +200,8 @@ def main() -> None:
                 w.name: compare(w, sides, rounds=rounds, skip=set(given.skip)) for w in (make() for make in chosen)
             }
             table(title, sides, found, ours)
+    if given.only in (None, "ready"):
+        print_ready(chosen)
     if given.only in (None, "sparse"):
         tables = [w for w in (workloads.tagging, workloads.factorisation) if w.__name__ in (given.workloads or names)]
         found = {w.name: compare(w, SPARSE, rounds=rounds, skip=set(given.skip)) for w in (make() for make in tables)}

@@ -2,7 +2,6 @@
 
 Covered are the code that TorchInductor generates for the graph of the whole step (forward, backward, Adam) and what
 Triton makes of it. Matrix products are calls of a library and no kernels; nothing is run, so no number is checked.
-Not covered: the GRU, whose scan the lowering used here does not take.
 """
 
 import importlib.util
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).parent / "triton_program.py"
-WORKLOADS = ("tiny_mlp", "medium_mlp", "factorisation", "logistic", "chain", "transformer")
+WORKLOADS = ("tiny_mlp", "medium_mlp", "factorisation", "logistic", "gru", "chain", "transformer")
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("triton"), reason="triton is not installed")

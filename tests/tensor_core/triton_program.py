@@ -24,6 +24,7 @@ from torch._inductor import config
 from torch._inductor.codecache import PyCodeCache
 from torch._inductor.debug import DebugContext
 from torch._inductor.decomposition import select_decomp_table
+from torch._inductor.fx_passes.post_grad import decompose_scan_to_while_loop
 from torch._inductor.graph import GraphLowering
 from torch._inductor.runtime import triton_heuristics
 from torch._inductor.virtualized import V
@@ -67,6 +68,8 @@ def pretended(architecture: int) -> ExitStack:
         (triton_heuristics.triton_helpers, "set_driver_to_gpu", None),
     ):
         stack.enter_context(mock.patch.object(owner, name, return_value=value))
+    # The method asks for a device before anything can pretend one; the op behind it does not.
+    stack.enter_context(mock.patch.object(torch.Tensor, "copy_", lambda x, source: aten.copy_.default(x, source)))
     # The kernels are looked at, not launched.
     stack.enter_context(config.patch({"compile_threads": 1, "use_static_triton_launcher": False}))
     target = GPUTarget("cuda", architecture, 32)
@@ -104,7 +107,11 @@ def wrapper(graph: Traced) -> str:
         inputs = [torch.empty_strided(t.shape, t.stride(), dtype=t.dtype, device=CUDA) for t in graph.inputs]
         pure = torch.func.functionalize(module, remove="mutations_and_views")
         lowered = make_fx(pure, decomposition_table=select_decomp_table())(*inputs)
-    graph = GraphLowering(lowered, example_inputs=inputs, is_inference=True, get_decomp_fn=select_decomp_table)
+        decompose_scan_to_while_loop(lowered)  # TorchInductor's code for a scan is that of a loop
+    graph = GraphLowering(
+        lowered, example_inputs=inputs, shape_env=fakes.shape_env, is_inference=True,
+        get_decomp_fn=select_decomp_table,
+    )  # fmt: skip
     with torch.no_grad(), V.set_fake_mode(fakes), V.set_graph_handler(graph), V.set_debug_handler(DebugContext()):
         graph.run(*inputs)
         return graph.codegen()[0].value
