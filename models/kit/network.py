@@ -140,8 +140,8 @@ def outputs(net: tc.nn.Module, inputs: npt.NDArray[np.float64]) -> npt.NDArray[n
     """
     net.eval()
     with tc.no_grad():
-        starts = range(0, max(len(inputs), 1), CHUNK_ROWS)
-        return np.concatenate([net(tc.tensor(inputs[start : start + CHUNK_ROWS])).numpy() for start in starts])
+        chunks = (inputs[start : start + CHUNK_ROWS] for start in range(0, max(len(inputs), 1), CHUNK_ROWS))
+        return np.concatenate([net(tc.as_tensor(chunk).clone()).numpy() for chunk in chunks])
 
 
 def single(net: tc.nn.Module) -> tc.nn.Module:

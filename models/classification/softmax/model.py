@@ -88,8 +88,8 @@ def fit(case: Run) -> Fitted[Model]:
     """
     settings, split, (learned, inputs, target) = case.settings, case.split, case.prepared
     net = network.fresh(settings, inputs=inputs[split.train], outputs=len(learned.classes))
-    x, y = tc.tensor(inputs[split.train]), tc.as_tensor(target[split.train])
-    x_validation, y_validation = tc.tensor(inputs[split.validation]), tc.as_tensor(target[split.validation])
+    x, y = tc.as_tensor(inputs[split.train]).clone(), tc.as_tensor(target[split.train])
+    x_validation, y_validation = tc.as_tensor(inputs[split.validation]).clone(), tc.as_tensor(target[split.validation])
     # Of two classes scikit-learn has one weight w a feature; we have two, which end at w/2 and −w/2: half its square.
     strength = (1.0 if len(learned.classes) == 2 else 0.5) / (settings.C * split.train.size)
 

@@ -89,8 +89,8 @@ def fit(case: Run) -> Fitted[Model]:
     settings, split, (learned, inputs, counts) = case.settings, case.split, case.prepared
     net = network.fresh(settings, inputs=inputs[split.train], outputs=1)
     base = float(np.log(max(learned.target_mean, SMALLEST_COUNT)))
-    x, y = tc.tensor(inputs[split.train]), tc.as_tensor(counts[split.train])
-    x_validation, y_validation = tc.tensor(inputs[split.validation]), tc.as_tensor(counts[split.validation])
+    x, y = tc.as_tensor(inputs[split.train]).clone(), tc.as_tensor(counts[split.train])
+    x_validation, y_validation = tc.as_tensor(inputs[split.validation]).clone(), tc.as_tensor(counts[split.validation])
     strength = settings.alpha / split.train.size
 
     def likelihood(rows: tc.Tensor, known: tc.Tensor) -> tc.Tensor:

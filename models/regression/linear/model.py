@@ -71,8 +71,8 @@ def fit(case: Run) -> Fitted[Model]:
     settings, split, (learned, inputs, target) = case.settings, case.split, case.prepared
     scaled = (target - learned.target_mean) / learned.target_scale
     net = network.fresh(settings, inputs=inputs[split.train], outputs=1)
-    x, y = tc.tensor(inputs[split.train]), tc.as_tensor(scaled[split.train])
-    x_validation, y_validation = tc.tensor(inputs[split.validation]), tc.as_tensor(scaled[split.validation])
+    x, y = tc.as_tensor(inputs[split.train]).clone(), tc.as_tensor(scaled[split.train])
+    x_validation, y_validation = tc.as_tensor(inputs[split.validation]).clone(), tc.as_tensor(scaled[split.validation])
     strength = settings.alpha / split.train.size
 
     def loss(rows: Rows | None) -> tc.Tensor:

@@ -127,8 +127,8 @@ def fit(case: Run) -> Fitted[Model]:
     settings, split, (learned, inputs, truth, mean, scale) = case.settings, case.split, case.prepared
     net = network.fresh(settings, inputs=inputs[split.train], outputs=len(settings.targets))
     scaled = (truth - mean) / scale
-    x, y = tc.tensor(inputs[split.train]), tc.as_tensor(scaled[split.train])
-    x_validation, y_validation = tc.tensor(inputs[split.validation]), tc.as_tensor(scaled[split.validation])
+    x, y = tc.as_tensor(inputs[split.train]).clone(), tc.as_tensor(scaled[split.train])
+    x_validation, y_validation = tc.as_tensor(inputs[split.validation]).clone(), tc.as_tensor(scaled[split.validation])
     strength = settings.alpha / y.numel()
 
     def loss(rows: Rows | None) -> tc.Tensor:

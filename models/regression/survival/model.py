@@ -210,7 +210,7 @@ def fit(case: Run) -> Fitted[Model]:
     settings, prepared, split = case.settings, case.prepared, case.split
     inputs, time, seen = prepared.inputs, prepared.time, prepared.seen
     net = _fresh(settings, inputs[split.train])
-    x, x_validation = tc.tensor(inputs[split.train]), tc.tensor(inputs[split.validation])
+    x, x_validation = tc.as_tensor(inputs[split.train]).clone(), tc.as_tensor(inputs[split.validation]).clone()
     whole = hazard.risk(time[split.train], seen[split.train], ties=settings.ties)
     later = hazard.risk(time[split.validation], seen[split.validation], ties=settings.ties)
     strength = settings.alpha / split.train.size
