@@ -108,6 +108,10 @@ def test_a_packed_table_is_unpacked(described: Callable[..., fetching.DataSet], 
     assert fetching.fetch(described(member=f"toy_data/{packed}")).read_bytes() == CONTENT
 
 
+def test_only_the_first_rows_are_kept_where_so_it_is_described(described: Callable[..., fetching.DataSet]) -> None:
+    assert fetching.fetch(described(member="toy_data/a.csv\nrows: 1")).read_bytes() == b"size,price\n1,2\n"
+
+
 def test_several_files_make_a_folder(described: Callable[..., fetching.DataSet], tmp_path: Path) -> None:
     place = fetching.fetch(described(member="[toy_data/a.csv, toy_data/b.csv]"))
     assert place == tmp_path / "cache" / "toys" == dataset.file("fetched:toys", folder=tmp_path)
@@ -178,6 +182,7 @@ def test_what_was_not_fetched_is_asked_for(tmp_path: Path, monkeypatch: pytest.M
         ("- a", "1: there should be lines"),
         ("a: [", "not YAML"),
         (DESCRIPTION.format(sha256="0", member="a") + "form: sheet\n", "form: 'sheet' is not known; leave it out"),
+        (DESCRIPTION.format(sha256="0", member="a") + "rows: few\n", "rows: should be a whole number, not 'few'"),
     ],
 )
 def test_a_faulty_description_is_reported_with_file_and_line(tmp_path: Path, text: str, message: str) -> None:
