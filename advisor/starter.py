@@ -303,7 +303,7 @@ the baseline" where the model does not beat it. Ctrl-C ends a training early and
 def _expected(template: Template, metric: str) -> str:
     """What the template reaches on its own data, so that a user knows what a sound installation gives."""
     own = next((run for run in template.runs if run.data == "bundled"), None)
-    reached = ", ".join(own.reach) if own is not None else ""
+    reached = ", ".join(each.words for each in own.reach) if own is not None else ""
     numbers = f" With its own data ({template.data}) the template reaches {reached} or better." if reached else ""
     return f"The peer is {template.peer}, the first metric {metric}.{numbers}\n"
 

@@ -214,6 +214,19 @@ def test_numbers_of_a_pickled_table_are_read_without_unpickling(tmp_path: Path) 
         assert found.to_dict(as_series=False) == {"row": [0, 1, 2], "demand": [0.0, 0.25, 0.5], "day": [3, 4, 5]}
 
 
+def test_texts_and_many_columns_of_a_pickled_table_are_read(tmp_path: Path) -> None:
+    """Texts lie in a block of their own, and the names of more than a thousand columns are listed in several goes."""
+    measured, kinds = np.arange(4000.0).reshape(2000, 2), np.array([["x", None], ["a", "b"]], dtype=object)
+    names = ["row", *(f"v{place}" for place in range(2000)), "kind"]
+    for texts in (kinds, np.asfortranarray(kinds)):
+        blocks = ((measured, slice(1, 2001, 1), 2), (texts, slice(0, 4002, 2001), 2))
+        found = pl.read_parquet(io.BytesIO(pickled.parquet(pickle.dumps([blocks, names, "rest"], protocol=5))))
+        assert found.columns == names
+        assert found["row"].to_list() == ["x", None]
+        assert found["kind"].to_list() == ["a", "b"]
+        assert found["v1999"].to_list() == [3998.0, 3999.0]
+
+
 def test_a_pickle_is_never_carried_out(tmp_path: Path) -> None:
     """One that would call something when it is unpickled calls nothing, and is refused."""
 
