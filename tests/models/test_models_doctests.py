@@ -13,7 +13,8 @@ from models import catalog
 
 PACKAGE = Path(models.__file__).parent
 MODULES = sorted(
-    [f"models.kit.{file.stem}" for file in (PACKAGE / "kit").glob("[a-z]*.py")] + ["models.catalog", "models.kit"]
+    [f"models.kit.{file.stem}" for file in (PACKAGE / "kit").glob("[a-z]*.py")]
+    + ["models.catalog", "models.comparing", "models.fetching", "models.kit", "models.pickled"]
 )
 
 

@@ -217,10 +217,30 @@ def test_compare_in_a_process_of_its_own(
 def test_compare_takes_the_runs_whose_data_are_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
     own = {(template.id, run.data) for template, run in comparing.chosen(catalog.templates())}
-    assert own == {(template.id, "bundled") for template in catalog.templates()}, "each brings data of its own"
+    there = ("bundled", *samples.names())
+    assert own == {(each.id, run.data) for each in catalog.templates() for run in each.runs if run.data in there}
+    assert {identifier for identifier, _ in own} == {each.id for each in catalog.templates()}, "each brings its own"
     linear, ranking = [catalog.find(name) for name in ("regression/linear", "ranking/learning_to_rank")]
     (tmp_path / "california.parquet").touch()
     assert [run.data for _, run in comparing.chosen([linear, ranking])] == ["bundled", "california", "bundled"]
     assert [run.data for _, run in comparing.chosen([linear, ranking], data="homology")] == ["homology"]
     with pytest.raises(Refused, match="did you mean 'california'"):
         comparing.chosen([linear], data="californa")
+
+
+def test_what_must_be_reached_is_a_figure_or_a_multiple_of_what_the_peer_reaches() -> None:
+    def measured(ours: float, seconds: float, *, peer: bool = True) -> comparing.Compared:
+        models = {"ours": {"scores": {"inertia": {"value": ours}}, "seconds": seconds}}
+        models |= {"peer": {"scores": {"inertia": {"value": 100.0}}, "seconds": 10.0}} if peer else {}
+        reach = tuple(catalog.wanted(each) for each in ("inertia 1.001 of the peer", "seconds 0.2 of the peer"))
+        template = catalog.find("unsupervised/clustering")
+        return comparing.Compared(template, catalog.Run(reach=reach), ({"models": models},), "")
+
+    def missed(found: comparing.Compared) -> list[str]:
+        return found.missed(higher_is_better={"inertia": False})
+
+    assert missed(measured(100.09, 1.9)) == []
+    assert missed(measured(100.11, 2.1)) == ["inertia 100.11 instead of 100.1", "seconds 2.1 instead of 2"]
+    assert missed(measured(99.0, 1.0, peer=False)) == ["inertia 99 instead of nan", "seconds 1 instead of nan"]
+    with pytest.raises(ValueError, match="of my peer"):
+        catalog.wanted("inertia 1 of my peer")

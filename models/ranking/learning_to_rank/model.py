@@ -31,7 +31,7 @@ from models.kit import (
     training,
 )
 from models.kit.config import Between
-from models.kit.errors import ArtefactError, TableError, did_you_mean
+from models.kit.errors import ArtefactError, TableError, Unavailable, did_you_mean
 from models.kit.preprocess import Preprocess
 from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Onnx, Task, Trained
@@ -43,6 +43,7 @@ SCHEMA = 1
 SHAPE_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
 FARTHEST = 6.0  # standard deviations; what is farther away counts as this far
 PEER_PENALTY = 1.0  # inverse strength of scikit-learn's
+TREES = 150  # of LambdaMART
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class Settings(config.Learning):
     """The settings of config.yaml."""
 
     metric: Literal["ndcg", "mrr", "precision", "recall"]
+    peer: Literal["logistic", "lambdamart"]
     query: str
     target: str
     candidate: str | None
@@ -183,13 +185,36 @@ def dummy(case: Run) -> Callable[[Rows], Vector]:
 
 
 def peer(case: Run) -> Callable[[Rows], Vector]:
-    """Returns scikit-learn's logistic regression of relevant or not, on the columns standardised within each list."""
+    """Returns scikit-learn's logistic regression of relevant or not, on the columns standardised within each list.
+
+    Or, where the settings say so, the LambdaMART of LightGBM (Burges, 2010) on the inputs that ours has.
+    """
+    if case.settings.peer == "lambdamart":
+        return _lambdamart(case)
     from sklearn.linear_model import LogisticRegression
 
     within = case.prepared.inputs[:, : len(case.prepared.learned.features)]
     relevant = case.prepared.grades[case.known] > 0
     learner = LogisticRegression(C=PEER_PENALTY, max_iter=300).fit(within[case.known], relevant)
     return lambda rows: np.asarray(learner.decision_function(within[rows]), dtype=np.float64)
+
+
+def _lambdamart(case: Run) -> Callable[[Rows], Vector]:
+    try:
+        import lightgbm
+    except ImportError:
+        raise Unavailable("lightgbm is not installed; pip install lightgbm") from None
+    _, inputs, grades, lists = case.prepared
+    known = set(case.known.tolist())
+    trained = [rows for rows in lists.values() if rows[0] in known]
+    order = np.concatenate(trained)
+    steps = np.unique(grades, return_inverse=True)[1]  # its gains are of whole numbers from nought on
+    ranker = lightgbm.LGBMRanker(
+        n_estimators=TREES, random_state=case.settings.seed, n_jobs=case.settings.threads, deterministic=True,
+        force_row_wise=True, verbosity=-1,
+    )  # fmt: skip
+    ranker.fit(inputs[order], steps[order], group=[rows.size for rows in trained])
+    return lambda rows: np.asarray(ranker.predict(inputs[rows]), dtype=np.float64)
 
 
 def build(inputs: int, *, hidden: int, dropout: float) -> tc.nn.Module:
@@ -376,7 +401,7 @@ TEMPLATE = Task(
     settings=Settings,
     title=lambda settings: "Learning to rank, listwise",
     dummy_title="best single column",
-    peer_title="scikit-learn logistic",
+    peer_title=lambda settings: "scikit-learn logistic" if settings.peer == "logistic" else "LightGBM LambdaMART",
     metrics=ranking_metrics.chosen("ndcg", "mrr", "precision", "recall"),
     read=read,
     split=split,

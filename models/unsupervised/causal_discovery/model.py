@@ -14,7 +14,7 @@ from arrows import Graph, discover, distance, equations
 import tensor_core as tc
 from models.kit import dataset, files, metrics, plots, preprocess, report, splits, tables, tabular, training, unlabelled
 from models.kit.config import Between
-from models.kit.errors import TableError, did_you_mean
+from models.kit.errors import TableError, count, did_you_mean
 from models.kit.metrics import Draws, Metric
 from models.kit.preprocess import Number, Preprocess
 from models.kit.splits import Rows, Split
@@ -156,6 +156,7 @@ def fit(case: Run) -> Fitted[Model]:
         *preprocess.unlearned(case.prepared.learned, case.data.about[0]),
         f"{found} arrows, of which {steady} come back in at least {STEADY:.0%} of {done} bootstrap samples",
         *_assumed(settings, inputs),
+        *_known(graph, case.data.about[1]),
         "an arrow is a hypothesis: a common cause that is not in the table looks like one, too",
     )
     mean, weights, variances = (tc.as_tensor(each) for each in equations(inputs, graph))
@@ -173,6 +174,21 @@ def _assumed(settings: Settings, inputs: Matrix) -> tuple[str, ...]:
     scaled = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
     odd = np.abs((scaled**4).mean(axis=0) - 3) > 2 * math.sqrt(24 / len(inputs))
     return (f"the directions rest on noise that is not normal; {int(odd.sum())} of {odd.size} columns are not",)
+
+
+def _known(graph: Graph, truth: Graph | None) -> tuple[str, ...]:
+    """Returns, in a sentence, how many of the arrows are among the known ones: few may be, though the distance falls.
+
+    >>> _known(np.array([[0, 1], [0, 0]]), np.array([[0, 0], [1, 0]]))
+    ('of 1 arrow 0 are among the 1 known, 1 stand the other way round; without any arrow the distance is 1',)
+    """
+    if truth is None:
+        return ()
+    right, turned = int((graph * truth).sum()), int((graph * truth.T * (1 - truth)).sum())
+    return (
+        f"of {count(int(graph.sum()), 'arrow')} {right} are among the {int(truth.sum())} known, {turned} stand the "
+        f"other way round; without any arrow the distance is {distance(np.zeros_like(truth), truth)}",
+    )
 
 
 def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Found:

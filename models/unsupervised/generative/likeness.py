@@ -16,8 +16,12 @@ MOST_TESTED = 400  # rows of each side in the two-sample test
 
 
 class Eye(NamedTuple):
-    """A perceptron that tells the kinds apart; its hidden layer is what it sees. Without kinds it sees the rows."""
+    """A perceptron that tells the kinds apart; its hidden layer is what it sees. Without kinds it sees the rows.
 
+    `scale` is how far the rows it learned from reach, from the least entry to the largest: it sees them divided by it.
+    """
+
+    scale: float
     weights: Matrix
     bias: Matrix
     out: Matrix
@@ -26,13 +30,13 @@ class Eye(NamedTuple):
 
 def eye(inputs: Matrix, kinds: Kinds, number: int, *, seed: int) -> Eye:
     """Returns a perceptron trained to tell the kinds apart; with one kind, one that sees the rows as they are."""
-    features = inputs.shape[1]
+    features, scale = inputs.shape[1], float(np.ptp(inputs)) or 1.0
     if number == 1:
-        return Eye(np.eye(features), np.zeros(features), np.zeros((features, 1)), np.zeros(1))
+        return Eye(scale, np.eye(features), np.zeros(features), np.zeros((features, 1)), np.zeros(1))
     tc.manual_seed(seed)
     first, last = tc.nn.Linear(features, WIDTH), tc.nn.Linear(WIDTH, number)
     adam = tc.optim.Adam([*first.parameters(), *last.parameters()], lr=RATE)
-    rows, right = tc.as_tensor(inputs.astype(np.float32)), tc.as_tensor(kinds)
+    rows, right = tc.as_tensor((inputs / scale).astype(np.float32)), tc.as_tensor(kinds)
     for _ in range(STEPS):
         adam.zero_grad()
         tc.cross_entropy(last(tc.relu(first(rows))), right).backward()
@@ -41,12 +45,12 @@ def eye(inputs: Matrix, kinds: Kinds, number: int, *, seed: int) -> Eye:
         {name: value.detach().numpy().astype(np.float64) for name, value in each.state_dict().items()}
         for each in (first, last)
     ]
-    return Eye(state[0]["weight"].T, state[0]["bias"], state[1]["weight"].T, state[1]["bias"])
+    return Eye(scale, state[0]["weight"].T, state[0]["bias"], state[1]["weight"].T, state[1]["bias"])
 
 
 def seen(eye: Eye, rows: Matrix) -> Matrix:
     """Returns what the eye sees of rows: its hidden layer."""
-    found = rows @ eye.weights + eye.bias
+    found = rows / eye.scale @ eye.weights + eye.bias
     hidden: Matrix = np.maximum(found, 0) if eye.out.shape[1] > 1 else found
     return hidden
 

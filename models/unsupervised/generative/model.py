@@ -93,8 +93,7 @@ def prepare(data: Data[pl.DataFrame], split: Split, settings: Settings) -> Prepa
         raise ConfigError(f"check: column {settings.check!r} has {len(names)} kinds; at most {columns.MOST_CLASSES}")
     places = {name: place for place, name in enumerate(names)}
     kinds = np.array([places.get(name, 0) for name in named], dtype=np.int64)
-    scale = float(inputs[split.train].std(axis=0).mean()) or 1.0
-    judge = eye(inputs[split.train] / scale, kinds[split.train], len(names), seed=settings.seed)
+    judge = eye(inputs[split.train], kinds[split.train], len(names), seed=settings.seed)
     return Prepared(learned, inputs, kinds, names, judge)
 
 
@@ -171,10 +170,11 @@ def fit(case: Run) -> Fitted[Model]:
 def _judged(case: Run, model: Model) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Returns what there is to say beyond the distance: its floor, the two-sample test, and rows that are copies."""
     prepared, scale = case.prepared, model.scale
-    real, known = prepared.inputs[case.split.test] / scale, prepared.inputs[case.split.train] / scale
-    made = predict(model, case.data.examples[case.split.test], case.settings).rows[:, 0] / scale
+    real, known = prepared.inputs[case.split.test], prepared.inputs[case.split.train]
+    made = predict(model, case.data.examples[case.split.test], case.settings).rows[:, 0]
     look = [seen(prepared.eye, each) for each in (real, known, made)]
     floor, p_value = frechet(look[1], look[0]), same_source(look[0], look[2], seed=case.settings.seed)
+    real, known, made = real / scale, known / scale, made / scale
     nearest = [
         float(np.median(np.sqrt(np.clip(
             (each**2).sum(axis=1)[:, None] - 2 * each @ known.T + (known**2).sum(axis=1), 0, None
@@ -204,9 +204,9 @@ def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Made:
 
 def score(case: Run, made: Made) -> Draws:
     """Returns the Fréchet distance to the test rows, and in how many rows the kind they were made as is recognised."""
-    prepared, test, scale = case.prepared, case.split.test, _scale(case)
-    real = seen(prepared.eye, prepared.inputs[test] / scale)
-    flat = made.rows.reshape(test.size * COPIES, -1) / scale
+    prepared, test = case.prepared, case.split.test
+    real = seen(prepared.eye, prepared.inputs[test])
+    flat = made.rows.reshape(test.size * COPIES, -1)
     look = seen(prepared.eye, flat).reshape(test.size, COPIES, -1)
     right = (taken_for(prepared.eye, flat).reshape(test.size, COPIES) == made.kinds[:, None]).mean(axis=1)
 
@@ -266,7 +266,7 @@ def load(folder: Path, settings: Settings) -> Model:
 def refusal(trained: Trained[Any, Any, Any, Model, Made]) -> str | None:
     """Returns why the rows should not be used: a kind is missing among them."""
     case, made = trained.case, trained.ours
-    taken = taken_for(case.prepared.eye, made.rows.reshape(made.kinds.size * COPIES, -1) / _scale(case))
+    taken = taken_for(case.prepared.eye, made.rows.reshape(made.kinds.size * COPIES, -1))
     asked = np.repeat(made.kinds, COPIES)
     gone = [
         made.names[kind] for kind in np.unique(asked) if float((taken[asked == kind] == kind).mean()) < FEWEST_SHARE
