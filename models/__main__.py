@@ -78,7 +78,7 @@ def _compare(given: argparse.Namespace) -> int:
             found.append(compared.to_dict())
         else:
             name = template.data if run.data == "bundled" else run.data
-            _show(f"{template.id} on {name}, {count(compared.first['threads'], 'thread')}\n{compared.words}")
+            _show(f"{template.id} on {name}, {count(compared.first['threads'], 'thread')}\n{compared.told}")
     return _show(json.dumps(found, indent=1, ensure_ascii=False)) if given.json else program.DONE
 
 

@@ -69,6 +69,19 @@ class Compared(NamedTuple):
             found.append(f"{self.seconds('ours'):.1f} s instead of {self.run.seconds:g} s")
         return found
 
+    @property
+    def told(self) -> str:
+        """What `compare` shows: the first training, and below it the medians where there are several seeds."""
+        if len(self.trainings) == 1:
+            return self.words
+        metrics = self.first["models"]["ours"]["scores"]
+        medians = {
+            name: [*(f"{metric} {self.median(name, metric):.4g}" for metric in metrics), f"{self.seconds(name):.3g} s"]
+            for name in self.models
+        }
+        lines = "".join(f"  {name}: {', '.join(figures)}\n" for name, figures in medians.items())
+        return f"{self.words}\nThat was seed 0. Medians of {len(self.trainings)} seeds:\n{lines}"
+
     def to_dict(self) -> dict[str, Any]:
         """Returns what `compare --json` shows: the first seed in full, and the medians where there are several."""
         seeds = [each["seed"] for each in self.trainings]

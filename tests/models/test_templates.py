@@ -244,3 +244,14 @@ def test_what_must_be_reached_is_a_figure_or_a_multiple_of_what_the_peer_reaches
     assert missed(measured(99.0, 1.0, peer=False)) == ["inertia 99 instead of nan", "seconds 1 instead of nan"]
     with pytest.raises(ValueError, match="of my peer"):
         catalog.wanted("inertia 1 of my peer")
+
+
+def test_several_seeds_show_their_medians_below_the_first() -> None:
+    def trained(value: float) -> dict[str, object]:
+        models = {name: {"scores": {"r2": {"value": value}}, "seconds": 1.0} for name in ("dummy", "ours")}
+        return {"metric": "r2", "models": models}
+
+    linear, all_seeds = catalog.find("regression/linear"), tuple(trained(value) for value in (0.9, 0.1, 0.5))
+    assert comparing.Compared(linear, catalog.Run(), all_seeds[:1], "first").told == "first"
+    told = comparing.Compared(linear, catalog.Run(), all_seeds, "first").told
+    assert told == "first\nThat was seed 0. Medians of 3 seeds:\n  dummy: r2 0.5, 1 s\n  ours: r2 0.5, 1 s\n"
