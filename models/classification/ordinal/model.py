@@ -2,6 +2,9 @@
 
 One score places a row on a line, thresholds cut the line into grades: P(grade ≤ k) = σ(θₖ − score), the proportional
 odds of McCullagh (1980, Regression Models for Ordinal Data). The thresholds are in order by construction.
+
+Which grade is said depends on the metric: the one nearest to the expected grade, or, for kappa, as many of each as
+occur.
 """
 
 import json
@@ -42,6 +45,7 @@ from models.kit.task import Case, Data, Fitted, Onnx, Task, Trained
 
 WORDS_FILE, GRADES_FILE = "words.json", "grades.safetensors"
 ROWS_AT_ONCE = 2_000  # rows whose words are added up together
+FEWEST_TO_CUT = 400  # rows that say where the expected grade is cut: a share of so many is off by about 0.02
 
 Vector = npt.NDArray[np.float64]
 
@@ -94,11 +98,19 @@ class Grader(tc.nn.Module):
 
 
 class Model(NamedTuple):
-    """What was learned: about the columns, about the words, and the network."""
+    """What was learned: about the columns, about the words, the network, and where the expected grade is cut."""
 
     learned: Preprocess
     lexicon: Lexicon
     net: Grader
+    cuts: Vector
+
+
+class Answers(NamedTuple):
+    """The probability of each grade, of shape (rows, grades), and the place of the grade that is said."""
+
+    probabilities: Vector
+    said: Rows
 
 
 Table = Data[pl.DataFrame]
@@ -117,8 +129,10 @@ def named(data: Table) -> npt.NDArray[np.object_]:
 
 
 def split(data: Table, settings: Settings) -> Split:
-    """Returns the split that the settings ask for; only a perceptron needs rows to stop on."""
-    return splits.draw(settings, data.examples, labels=named(data), stops=settings.model == "mlp")
+    """Returns the split that the settings ask for, with rows to stop a perceptron on, or to find cuts on."""
+    cuts = settings.metric == "kappa" and data.examples.height * settings.validation_share >= FEWEST_TO_CUT
+    stops = settings.model == "mlp" or cuts
+    return splits.draw(settings, data.examples, labels=named(data), stops=stops)
 
 
 def grades(found: Sequence[str], order: Sequence[str]) -> tuple[str, ...]:
@@ -178,16 +192,18 @@ def weighed(cut: Sequence[Sequence[str]], lexicon: Lexicon) -> Counts:
     return corpus.tf_idf(corpus.counts(cut, lexicon.words), lexicon.emphasis)
 
 
-def dummy(case: Run) -> Callable[[Rows], Vector]:
+def dummy(case: Run) -> Callable[[Rows], Answers]:
     """Returns what needs no model: the share of each grade in the known rows."""
-    return labels.shares(case.prepared.target[case.known], number=len(case.prepared.learned.classes))
+    number = len(case.prepared.learned.classes)
+    shares = labels.shares(case.prepared.target[case.known], number=number)
+    return lambda rows: answers(shares(rows), halfway(number))
 
 
-def peer(case: Run) -> Callable[[Rows], Vector]:
+def peer(case: Run) -> Callable[[Rows], Answers]:
     """Returns scikit-learn's multinomial LogisticRegression with the same penalty, on the same columns and words.
 
-    Its probabilities are read as ours are, as the expected grade: on grades that is better than the likeliest one, and
-    than a rounded ridge regression.
+    It learns from the same rows, and its probabilities are read as ours are, with cuts of its own: on grades that is
+    better than the likeliest one, and than a rounded ridge regression.
     """
     from scipy import sparse
     from sklearn.linear_model import LogisticRegression
@@ -196,8 +212,10 @@ def peer(case: Run) -> Callable[[Rows], Vector]:
     words = sparse.csr_matrix((table.value, (table.text, table.word)), shape=(table.texts, table.words))
     inputs = sparse.hstack([prepared.inputs, words]).tocsr() if table.words else prepared.inputs
     logistic = LogisticRegression(C=case.settings.C, max_iter=training.MOST_ITERATIONS)
-    logistic.fit(inputs[case.known], prepared.target[case.known])
-    return lambda rows: np.asarray(logistic.predict_proba(inputs[rows]))
+    logistic.fit(inputs[case.split.train], prepared.target[case.split.train])
+    apart = case.split.validation
+    found = learned_cuts(case, np.asarray(logistic.predict_proba(inputs[apart])) if apart.size else None)
+    return lambda rows: answers(np.asarray(logistic.predict_proba(inputs[rows])), found)
 
 
 def told(net: Grader, texts: Bags, rows: Rows) -> tc.Tensor:
@@ -247,7 +265,9 @@ def fit(case: Run) -> Fitted[Model]:
     run = training.minimise(net, objective, cells=cells, settings=settings)
     notes = preprocess.unlearned(prepared.learned, case.data.about)
     notes += (f"{len(prepared.lexicon.words):,} words and pairs count",) if settings.text is not None else ()
-    return Fitted(Model(prepared.learned, prepared.lexicon, net), *run, notes)
+    model = Model(prepared.learned, prepared.lexicon, net, halfway(len(prepared.learned.classes)))
+    apart = predict(model, case.data.examples[split.validation], settings).probabilities
+    return Fitted(model._replace(cuts=learned_cuts(case, apart)), *run, notes)
 
 
 def chances(cuts: tc.Tensor) -> tc.Tensor:
@@ -257,8 +277,8 @@ def chances(cuts: tc.Tensor) -> tc.Tensor:
     return found
 
 
-def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Vector:
-    """Returns the probability of each grade for each row."""
+def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Answers:
+    """Returns the probability of each grade for each row, and the grade that is said."""
     inputs = tc.as_tensor(preprocess.transform(model.learned, table))
     texts = bags.bags(weighed(tokens(table, settings), model.lexicon))
     found = [np.empty((0, len(model.learned.classes)))]
@@ -267,24 +287,51 @@ def predict(model: Model, table: pl.DataFrame, settings: Settings) -> Vector:
         for start in range(0, table.height, ROWS_AT_ONCE):
             rows = np.arange(start, min(start + ROWS_AT_ONCE, table.height))
             found.append(chances(model.net(inputs[start : start + rows.size], told(model.net, texts, rows))).numpy())
-    return np.concatenate(found)
+    return answers(np.concatenate(found), model.cuts)
 
 
-def expected(probabilities: Vector) -> npt.NDArray[np.int64]:
-    """Returns the grade nearest to the expected one, which is least off in squares, as kappa counts.
+def answers(probabilities: Vector, cuts: Vector) -> Answers:
+    """Returns the probabilities with the grade that is said: the expected one, cut.
 
-    >>> expected(np.array([[0.4, 0.2, 0.4], [0.9, 0.1, 0.0]])).tolist()
+    >>> answers(np.array([[0.4, 0.2, 0.4], [0.9, 0.1, 0.0]]), halfway(3)).said.tolist()
     [1, 0]
     """
-    return np.rint(probabilities @ np.arange(probabilities.shape[1])).astype(np.int64)
+    return Answers(probabilities, np.searchsorted(cuts, expected(probabilities)).astype(np.int64))
 
 
-def score(case: Run, probabilities: Vector) -> metrics.Draws:
+def expected(probabilities: Vector) -> Vector:
+    """Returns the mean of the places of the grades, which is least off in squares."""
+    found: Vector = probabilities @ np.arange(probabilities.shape[1])
+    return found
+
+
+def halfway(grades: int) -> Vector:
+    """Returns the cuts that say the grade nearest to the expected one."""
+    found: Vector = np.arange(grades - 1, dtype=np.float64) + 0.5
+    return found
+
+
+def learned_cuts(case: Run, apart: Vector | None) -> Vector:
+    """Returns where the expected grade is cut, from the probabilities of the validation rows.
+
+    Expected grades lie nearer together than grades do, and kappa, which weighs the squares by what chance would give,
+    falls for it: so each grade is said as often as it occurs. Other metrics want the nearest grade, and too few rows
+    tell little.
+    """
+    number, target = len(case.prepared.learned.classes), case.prepared.target[case.split.validation]
+    if apart is None or case.settings.metric != "kappa" or target.size < FEWEST_TO_CUT:
+        return halfway(number)
+    share = np.bincount(target, minlength=number).cumsum() / target.size
+    found: Vector = np.quantile(expected(apart), share[:-1])
+    return found
+
+
+def score(case: Run, given: Answers) -> metrics.Draws:
     """Returns the metrics of the test rows: of the grade that is said kappa, how far it is off and how often it is
     right, and of the probabilities the log-loss.
     """
+    probabilities, said = given
     truth, seed, number = case.prepared.target[case.split.test], case.settings.seed, probabilities.shape[1]
-    said = expected(probabilities)
     plain = metrics.classification(truth, np.eye(number)[said], seed=seed)
     return {
         **metrics.graded(truth, said, grades=number, seed=seed),
@@ -294,11 +341,11 @@ def score(case: Run, probabilities: Vector) -> metrics.Draws:
     }
 
 
-def shown(probabilities: Vector, model: Model) -> pl.DataFrame:
-    """Returns the grade nearest to the expected one for each row, and the probability of each."""
+def shown(given: Answers, model: Model) -> pl.DataFrame:
+    """Returns the grade that is said for each row, and the probability of each."""
     names = model.learned.classes
-    said = pl.Series("predicted", [names[place] for place in expected(probabilities)], dtype=pl.String)
-    return labels.shown(probabilities, names).with_columns(said)
+    said = pl.Series("predicted", [names[place] for place in given.said], dtype=pl.String)
+    return labels.shown(given.probabilities, names).with_columns(said)
 
 
 def actual(case: Run) -> pl.DataFrame:
@@ -312,7 +359,8 @@ def save(model: Model, folder: Path) -> None:
     network.save(model.net.columns, folder, inputs=len(model.learned.features))
     files.write(folder / WORDS_FILE, json.dumps(model.lexicon.words, ensure_ascii=False) + "\n")
     own = {name: getattr(model.net, name).detach() for name in ("words", "first", "steps")}
-    tc.nn.save_safetensors({**own, "emphasis": tc.as_tensor(model.lexicon.emphasis)}, folder / GRADES_FILE)
+    own |= {"emphasis": tc.as_tensor(model.lexicon.emphasis), "cuts": tc.as_tensor(model.cuts)}
+    tc.nn.save_safetensors(own, folder / GRADES_FILE)
 
 
 def load(folder: Path, settings: Settings) -> Model:
@@ -323,11 +371,11 @@ def load(folder: Path, settings: Settings) -> Model:
     net = Grader(columns, words=len(words), grades=len(learned.classes))
     try:
         own = tc.nn.load_safetensors(folder / GRADES_FILE)
-        emphasis = own.pop("emphasis").numpy()
+        emphasis, found = own.pop("emphasis").numpy(), own.pop("cuts").numpy()
         net.load_state_dict({**net.state_dict(), **own})
     except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtefactError(f"{folder}: the saved model does not fit ({error}); run train.py again") from None
-    return Model(learned, Lexicon(words, emphasis), net)
+    return Model(learned, Lexicon(words, emphasis), net, found)
 
 
 def onnx(model: Model, settings: Settings) -> Onnx:
@@ -342,11 +390,11 @@ def features(model: Model) -> tuple[str, ...]:
     return (*model.learned.features, *model.lexicon.words)
 
 
-def draw(folder: Path, trained: Trained[Settings, pl.DataFrame, Prepared, Model, Vector]) -> None:
+def draw(folder: Path, trained: Trained[Settings, pl.DataFrame, Prepared, Model, Answers]) -> None:
     """Draws what was taken for what, and the learning curve."""
     case = trained.case
     truth, names = case.prepared.target[case.split.test], case.prepared.learned.classes
-    said: Any = np.eye(len(names))[expected(trained.ours)]
+    said: Any = np.eye(len(names))[trained.ours.said]
     plots.confusion(folder / "confusion.png", truth, said, classes=names)
     plots.learning_curve(folder / "learning_curve.png", trained.fitted.history, title="log-loss")
 

@@ -79,7 +79,7 @@ def test_thresholds_are_in_order_and_the_truth_is_found(task: Any, tmp_path: Pat
     assert high - low == pytest.approx(2.0, abs=0.2)
     weight = model.net.columns.state_dict()["0.weight"][0, 0].item()
     assert weight == pytest.approx(2.0, abs=0.2)  # the column is drawn with a spread of one
-    probabilities = task.predict(model, case.data.examples, given)
+    probabilities = task.predict(model, case.data.examples, given).probabilities
     assert np.allclose(probabilities.sum(axis=1), 1)
     assert (probabilities >= 0).all()
 
@@ -93,6 +93,25 @@ def test_words_of_a_text_count(task: Any, tmp_path: Path) -> None:
         return float(found.entries["ours"].draws["kappa"][0])
 
     assert kappa(text="note") > kappa(leave_out=["note"]) + 0.05
+
+
+def test_for_kappa_each_grade_is_said_as_often_as_it_occurs(task: Any, tmp_path: Path) -> None:
+    """The column alone says little, so that expected grades lie close together."""
+    patients(4_000).with_columns(x=pl.col("x") + pl.Series(np.random.default_rng(1).normal(0, 3, 4_000))).write_parquet(
+        tmp_path / "table.parquet"
+    )
+
+    def measured(metric: str) -> tuple[float, float]:
+        given = settings(task, tmp_path, order=list(WORDS), leave_out=["note"], metric=metric)
+        trained, found = programs.compare(task, given, folder=tmp_path, most=None)
+        occurs = np.bincount(trained.case.prepared.target[trained.case.split.test], minlength=3)
+        said = trained.ours.said
+        apart = np.abs(np.bincount(said, minlength=3) - occurs).max() / said.size
+        return float(found.entries["ours"].draws["kappa"][0]), float(apart)
+
+    (kappa, apart), (of_nearest, of_nearest_apart) = measured("kappa"), measured("grades_off")
+    assert kappa > of_nearest + 0.02
+    assert apart < 0.05 < of_nearest_apart
 
 
 def test_a_perceptron_trains_too(task: Any, tmp_path: Path) -> None:
@@ -110,7 +129,8 @@ def test_a_saved_model_answers_the_same(task: Any, tmp_path: Path) -> None:
     task.save(model, tmp_path)
     again = task.load(tmp_path, given)
     rows = case.data.examples.head(20)
-    assert np.array_equal(task.predict(model, rows, given), task.predict(again, rows, given))
+    for one, other in zip(task.predict(model, rows, given), task.predict(again, rows, given), strict=True):
+        assert np.array_equal(one, other)
     one, all_grades = task.shown(task.predict(again, rows, given), again).row(0), {f"probability of {w}" for w in WORDS}
     assert one[0] in WORDS
     assert all_grades < set(task.shown(task.predict(again, rows, given), again).columns)
