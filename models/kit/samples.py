@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -14,6 +15,7 @@ CLIPS = 2_400  # sounds
 PIXEL_STEP = 4  # of a photograph, down and across: its 273,280 take minutes to group
 _DIGITS = "models/kit/canvases.py, of the digits of scikit-learn: Alpaydin and Kaynak, 1998, UCI"
 _SYMBOLS = "data/*/default.wav of the package captcha 0.7.1, Hsiaoming Yang"
+_DATES = Path(__file__).with_name("dates.parquet")
 PREFIX = "sample:"  # in config.yaml: `table: sample:diabetes`
 
 
@@ -31,7 +33,7 @@ def names() -> tuple[str, ...]:
     """Returns the ids of the data sets.
 
     >>> names()[:8]
-    ('breast_cancer', 'canvases', 'china', 'crowds', 'diabetes', 'digits', 'marked', 'postage')
+    ('breast_cancer', 'canvases', 'china', 'crowds', 'dates', 'diabetes', 'digits', 'marked')
     """
     return tuple(sorted(_SAMPLES))
 
@@ -138,6 +140,21 @@ def _postage() -> Sample:
     )
 
 
+def _dates() -> Sample:
+    """59 days from 1950 to 2049 in the numeric, medium and long form of twelve locales, each text of a locale once.
+
+    >>> _dates().frame.row(0)
+    ('7/20/1950', 'en_US', '1950-07-20')
+    """
+    return Sample(
+        pl.read_parquet(_DATES),
+        "iso",
+        "2,001 dates as they are written in twelve locales, and in ISO 8601",
+        "made for this project from the patterns and names of months of Unicode CLDR, through Babel 2.19.0",
+        "Unicode-3.0, copyright 2004-2025 Unicode, Inc.",
+    )
+
+
 @cache  # it takes seconds
 def _canvases() -> Sample:
     """One row for each digit of a canvas."""
@@ -236,6 +253,7 @@ _SAMPLES: dict[str, Callable[[], Sample]] = {
     "canvases": _canvases,
     "china": _china,
     "crowds": _crowds,
+    "dates": _dates,
     "diabetes": _diabetes,
     "digits": _digits,
     "marked": _marked,
