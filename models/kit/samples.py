@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -11,8 +12,10 @@ from models.kit.errors import TableError, did_you_mean
 
 CANVASES, CROWDS, MARKED, TURNED = 2_400, 3_000, 2_400, 3_000  # pictures
 CLIPS = 2_400  # sounds
+PIXEL_STEP = 4  # of a photograph, down and across: its 273,280 take minutes to group
 _DIGITS = "models/kit/canvases.py, of the digits of scikit-learn: Alpaydin and Kaynak, 1998, UCI"
 _SYMBOLS = "data/*/default.wav of the package captcha 0.7.1, Hsiaoming Yang"
+_DATES = Path(__file__).with_name("dates.parquet")
 PREFIX = "sample:"  # in config.yaml: `table: sample:diabetes`
 
 
@@ -30,7 +33,7 @@ def names() -> tuple[str, ...]:
     """Returns the ids of the data sets.
 
     >>> names()[:8]
-    ('breast_cancer', 'canvases', 'china', 'crowds', 'diabetes', 'digits', 'marked', 'postage')
+    ('breast_cancer', 'canvases', 'china', 'crowds', 'dates', 'diabetes', 'digits', 'marked')
     """
     return tuple(sorted(_SAMPLES))
 
@@ -88,13 +91,18 @@ def _digits() -> Sample:
 
 
 def _china() -> Sample:
+    """One row for each pixel that is kept.
+
+    >>> _china().frame.shape
+    (17120, 3)
+    """
     from sklearn.datasets import load_sample_image
 
-    pixels = load_sample_image("china.jpg").reshape(-1, 3)
+    pixels = load_sample_image("china.jpg")[::PIXEL_STEP, ::PIXEL_STEP].reshape(-1, 3)
     return Sample(
         pl.DataFrame(pixels, schema=["red", "green", "blue"]),
         "",
-        "Colours of the 273,280 pixels of a photograph of the Summer Palace, 427 by 640",
+        "Colours of 17,120 pixels of a photograph of the Summer Palace: every fourth of every fourth line",
         "china.jpg, a photograph by Yee Fei; through scikit-learn",
         "CC BY",
     )
@@ -129,6 +137,21 @@ def _postage() -> Sample:
         "Postage of 240 parcels, computed from a price list",
         "made for this project from an invented price list",
         "Apache-2.0, as this project",
+    )
+
+
+def _dates() -> Sample:
+    """59 days from 1950 to 2049 in the numeric, medium and long form of twelve locales, each text of a locale once.
+
+    >>> _dates().frame.row(0)
+    ('7/20/1950', 'en_US', '1950-07-20')
+    """
+    return Sample(
+        pl.read_parquet(_DATES),
+        "iso",
+        "2,001 dates as they are written in twelve locales, and in ISO 8601",
+        "made for this project from the patterns and names of months of Unicode CLDR, through Babel 2.19.0",
+        "Unicode-3.0, copyright 2004-2025 Unicode, Inc.",
     )
 
 
@@ -230,6 +253,7 @@ _SAMPLES: dict[str, Callable[[], Sample]] = {
     "canvases": _canvases,
     "china": _china,
     "crowds": _crowds,
+    "dates": _dates,
     "diabetes": _diabetes,
     "digits": _digits,
     "marked": _marked,

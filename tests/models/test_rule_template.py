@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from models import catalog
-from models.kit import config, samples
+from models.kit import config, rule_text, rules, samples
 
 ROOT = catalog.ROOT.parent
 RESULTS = {
@@ -87,3 +88,33 @@ def test_what_does_not_fit_is_refused(project: Path, tmp_path: Path, change: dic
     assert done.returncode == 3
     assert message in done.stderr
     assert sorted(file.name for file in tmp_path.iterdir()) == ["config.yaml", "rule.json"]
+
+
+DATES = rules.load(catalog.find("no_ml/rule").folder / "data" / "dates.json")
+
+
+def test_dates_of_twelve_locales_become_iso_in_every_language_of_the_rule() -> None:
+    frame = samples.load("dates").frame
+    assert rules.check(DATES, frame).exceptions == ()
+    scope: dict[str, Any] = {}
+    exec(rule_text.python(DATES), scope)
+    assert [scope["answer"](row) for row in frame.to_dicts()] == frame["iso"].to_list()
+    duckdb = pytest.importorskip("duckdb")
+    base = duckdb.connect()
+    base.register("your_table", frame.to_arrow())
+    assert sorted(base.sql(rule_text.sql(DATES)).fetchall()) == sorted(frame.select("locale", "written", "iso").rows())
+
+
+@pytest.mark.parametrize(
+    ("written", "locale", "iso"),
+    [
+        ("3/7/2024", "en_US", "2024-03-07"),
+        ("03/07/2024", "en_GB", "2024-07-03"),
+        ("1 Mar 2099", "en_GB", "2099-03-01"),  # a day that no row holds
+        ("31. Brumaire 2024", "de", None),
+        (None, "de", None),
+    ],
+)
+def test_a_date_is_read_as_its_locale_says(written: str | None, locale: str, iso: str | None) -> None:
+    row = pl.DataFrame({"written": [written], "locale": [locale]}, schema={"written": pl.String, "locale": pl.String})
+    assert rules.apply(DATES, row) == [iso]
