@@ -68,7 +68,7 @@ def _all(
     if not named:
         return
     if len(target) > 1 and alike([by_name[name] for name in target]) is None:
-        yield _of_several_kinds([by_name[name] for name in target], _ended_by(columns, target, heard))
+        yield _of_several_kinds([by_name[name] for name in target])
     loud = loudness([each.name for each in columns], heard)
     asked = max(loud, key=lambda name: loud[name])
     if loud[asked] >= ASKED and all(name != asked and loud[name] < loud[asked] for name in target):
@@ -82,13 +82,7 @@ def _all(
         )
 
 
-def _ended_by(columns: Sequence[Column], target: Sequence[str], heard: Heard) -> tuple[str, str] | None:
-    """The duration and the column that says whether its end was seen, where just those two were named."""
-    found = event(columns, target[:1], heard)
-    return found if found is not None and set(found) == set(target) else None
-
-
-def _of_several_kinds(columns: Sequence[Column], ending: tuple[str, str] | None) -> Contradiction:
+def _of_several_kinds(columns: Sequence[Column]) -> Contradiction:
     """Targets that no one model answers together."""
     told = _listed([column.name for column in columns])
     shown = "; ".join(f"`{column.name}`: {column.kind.replace('_', ' ')}" for column in columns)
@@ -96,9 +90,6 @@ def _of_several_kinds(columns: Sequence[Column], ending: tuple[str, str] | None)
         "One model answers several numbers together, or several columns of yes and no, and these are neither "
         f"({shown}): name one target at a time, and frame each for itself."
     )
-    if ending is not None:
-        span, seen = ending
-        so = f"`{seen}` says whether the end of `{span}` was seen, and is no second answer: name `{span}` alone."
     return Contradiction(
         "targets_of_several_kinds",
         f"{told} are named as one target",
