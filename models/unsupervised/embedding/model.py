@@ -1,6 +1,7 @@
 """A point for each word and each text, near for what is used alike; beside it random points, and plain counts."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import polars as pl
 from meetings import meetings, points, surprise
 
 import tensor_core as tc
-from models.kit import corpus, dataset, files, metrics, plots, splits, tables, task, training, unlabelled
+from models.kit import corpus, dataset, files, metrics, plots, report, splits, tables, task, training, unlabelled
 from models.kit.config import Between, Learning
 from models.kit.errors import ArtefactError, TableError
 from models.kit.metrics import Draws, Metric
@@ -20,8 +21,10 @@ from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Task, Trained
 
 WORDS_FILE, WEIGHTS_FILE = "vocabulary.json", "weights.safetensors"
+SECTIONS_FILE = "sections.csv"
 WORDS_DRAWN = 40
 MOST_PAIRS = 5_000  # of words that meet in the test texts
+ASKED_AT_ONCE = 1_000  # questions; each is compared with every word
 
 Matrix = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -41,13 +44,24 @@ class Settings(Learning):
     test_share: Annotated[float, Between(0.05, 0.5)]
 
 
+class Question(NamedTuple):
+    """b is to a as d is to c, in a section of the table, which may have none."""
+
+    words: tuple[str, ...]
+    section: str
+
+
 class Prepared(NamedTuple):
-    """The words that count, how often two of them meet in training texts, pairs that meet in test texts, questions."""
+    """The words that count, how often two of them meet in training texts, pairs that meet in test texts, questions.
+
+    `sections` names that of each question.
+    """
 
     words: tuple[str, ...]
     together: Matrix
     pairs: Places
     questions: Places
+    sections: tuple[str, ...]
 
 
 class Model(NamedTuple):
@@ -78,14 +92,18 @@ def read(settings: Settings, folder: Path, most: int | None) -> Data[list[str]]:
     if most is not None and most < kept.size:
         kept = np.sort(np.random.default_rng(settings.seed).permutation(kept)[:most])
         notes.append(f"only {kept.size:,} of {len(every):,} texts are used, drawn at random")
-    questions: list[tuple[str, ...]] = []
+    questions: list[Question] = []
     if settings.analogies is not None:
         table = tables.load(dataset.file(settings.analogies, folder=folder)).frame
-        if table.width != 4:
+        if table.width not in (4, 5):
             raise TableError(
-                f"analogies: {settings.analogies} has {table.width} columns; four are needed, b − a + c = d"
+                f"analogies: {settings.analogies} has {table.width} columns; four are needed, b − a + c = d, and a "
+                "fifth may name the section"
             )
-        questions = [tuple(str(word).lower() for word in row) for row in table.rows()]
+        questions = [
+            Question(tuple(str(word).lower() for word in row[:4]), str(row[4]) if table.width == 5 else "")
+            for row in table.rows()
+        ]
     return Data(
         settings.table, source.sha256, [every[place] for place in kept], kept + 1, tuple(notes), "text", questions
     )  # fmt: skip
@@ -111,8 +129,9 @@ def prepare(data: Data[list[str]], split: Split, settings: Settings) -> Prepared
     met = np.argwhere(meetings([known[row] for row in split.test], len(words), window=settings.window) > 0)
     met = met[generator.permutation(len(met))[:MOST_PAIRS]]
     stranger = generator.integers(0, len(words), len(met))
-    asked = [[places[word] for word in each] for each in data.about if all(word in places for word in each)]
-    return Prepared(words, together, np.column_stack([met, stranger]), np.array(asked, dtype=np.int64).reshape(-1, 4))
+    asked = [each for each in data.about if all(word in places for word in each.words)]
+    at = np.array([[places[word] for word in each.words] for each in asked], dtype=np.int64).reshape(-1, 4)
+    return Prepared(words, together, np.column_stack([met, stranger]), at, tuple(each.section for each in asked))
 
 
 def _answers(case: Run, vectors: Matrix) -> Callable[[Rows], Points]:
@@ -168,23 +187,43 @@ def predict(model: Model, texts: list[str], settings: Settings) -> Points:
 def score(case: Run, found: Points) -> Draws:
     """Returns how many questions are answered rightly, and how often a word is nearer to one it meets than to any."""
     seed, vectors = case.settings.seed, found.words
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit = _unit(vectors)
     draws: Draws = {}
-    asked = case.prepared.questions
-    if len(asked):
-        a, b, c, d = asked.T
-        near = (unit[b] - unit[a] + unit[c]) @ unit.T
-        near[np.arange(len(asked))[:, None], asked[:, :3]] = -np.inf  # as is the custom: never one of the words given
-        draws |= metrics.means({"analogies": (near.argmax(axis=1) == d).astype(np.float64)}, seed=seed)
+    if len(case.prepared.questions):
+        draws |= metrics.means({"analogies": _answered(case.prepared.questions, vectors)}, seed=seed)
     word, other, stranger = case.prepared.pairs.T
     closer = (unit[word] * unit[other]).sum(axis=1) - (unit[word] * unit[stranger]).sum(axis=1)
     return draws | metrics.means({"neighbours": (closer > 0) + 0.5 * (closer == 0)}, seed=seed)
 
 
+def _answered(asked: Places, vectors: Matrix) -> Matrix:
+    """Returns 1 for each question whose answer is the word nearest to b − a + c, and 0 for the others."""
+    unit = _unit(vectors)
+    right = np.zeros(len(asked))
+    for start in range(0, len(asked), ASKED_AT_ONCE):
+        some = asked[start : start + ASKED_AT_ONCE]
+        a, b, c, d = some.T
+        near = (unit[b] - unit[a] + unit[c]) @ unit.T
+        near[np.arange(len(some))[:, None], some[:, :3]] = -np.inf  # as is the custom: never one of the words given
+        right[start : start + ASKED_AT_ONCE] = near.argmax(axis=1) == d
+    return right
+
+
+def _by_section(case: Run, vectors: Matrix) -> dict[str, float]:
+    """Returns the share of questions that is answered rightly in each section that has a name."""
+    right, of = _answered(case.prepared.questions, vectors), np.array(case.prepared.sections)
+    return {name: float(right[of == name].mean()) for name in dict.fromkeys(case.prepared.sections) if name}
+
+
+def _unit(vectors: Matrix) -> Matrix:
+    """Returns the points at a distance of one from the origin."""
+    unit: Matrix = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return unit
+
+
 def shown(found: Points, model: Model) -> pl.DataFrame:
     """Returns the coordinates of each text, and the word nearest to it."""
-    unit = found.words / np.maximum(np.linalg.norm(found.words, axis=1, keepdims=True), 1e-12)
-    nearest = (found.texts @ unit.T).argmax(axis=1)
+    nearest = (found.texts @ _unit(found.words).T).argmax(axis=1)
     columns = {f"coordinate {place}": values for place, values in enumerate(found.texts.T, start=1)}
     return pl.DataFrame({"nearest_word": [model.words[place] for place in nearest], **columns})
 
@@ -219,12 +258,25 @@ def load(folder: Path, settings: Settings) -> Model:
         raise ArtefactError(f"{folder}: the saved points do not fit ({error}); run train.py again") from None
 
 
+def sections(folder: Path, trained: Trained[Settings, list[str], Prepared, Model, Points]) -> None:
+    """Writes sections.csv: how many questions of each section were asked, and the share that each answered rightly."""
+    found = {"dummy": trained.dummy, "peer": trained.peer, "ours": trained.ours}
+    shares = {name: _by_section(trained.case, points.words) for name, points in found.items() if points is not None}
+    sizes = Counter(trained.case.prepared.sections)
+    rows = [[name, sizes[name], *(f"{each[name]:.4f}" for each in shares.values())] for name in shares["ours"]]
+    if rows:
+        files.write(folder / SECTIONS_FILE, report.to_csv(["section", "questions", *shares], rows))
+
+
 def draw(folder: Path, trained: Trained[Settings, list[str], Prepared, Model, Points]) -> None:
-    """Draws the words that meet others most often, in the plane in which they differ most."""
+    """Draws the words that meet others most often, in the plane in which they differ most; and what sections gave."""
     often = np.argsort(-trained.case.prepared.together.sum(axis=1), kind="stable")[:WORDS_DRAWN]
     model = trained.fitted.model
     seen, names = unlabelled.plane(model.vectors.numpy()[often]), [model.words[place] for place in often]
     plots.plane(folder / "words.png", seen, names=names, title="Words that meet others most often", axis="component")
+    if shares := _by_section(trained.case, trained.ours.words):
+        title, axis = "Questions that are answered rightly", "share of the section"
+        plots.bars(folder / "sections.png", np.array(list(shares.values())), names=list(shares), title=title, axis=axis)
 
 
 TEMPLATE = Task(
@@ -254,6 +306,7 @@ TEMPLATE = Task(
     onnx="a text is cut into words first, which has no form in ONNX here",
     features=lambda model: model.words,
     plots=draw,
+    files=sections,
     smoke={"window": 6},
     smoke_examples=None,
 )
