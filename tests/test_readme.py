@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from models import catalog
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -88,3 +90,21 @@ def test_doctests_of_advisor_and_taxonomy():
         for name in (package, *names):
             if not name.endswith(("__main__", "build_hook")):
                 assert doctest.testmod(importlib.import_module(name)).failed == 0, name
+
+
+def test_seconds_of_templates_are_those_that_were_measured():
+    """They stand in the first row of each template, as in its template.yaml; the other rows are on other data."""
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in re.search(r"^\| template \| data \|(?:.*\n\|)*.*", README, re.M)[0].splitlines()
+    ]
+    place, shown = head.index("seconds"), {}
+    for row in rows:
+        assert len(row) == len(head), row
+        shown.setdefault(row[0], []).append(row[place])
+    measured = {template.id: template.measured for template in catalog.templates()}
+    assert shown.keys() == measured.keys()
+    for name, (first, *others) in shown.items():
+        seconds = measured[name] and measured[name].seconds
+        assert first == ("–" if seconds is None else f"{seconds:g}"), f"README.md: {name}: {seconds} s in template.yaml"
+        assert set(others) <= {"–"}, f"README.md: {name}: seconds belong in its first row"
