@@ -4,7 +4,9 @@ Most of the cost of an answer is the encoder's, and many descriptions say plainl
 speak first; how sure they must be is fitted on held-out cases (posterior.Reckoning.sure).
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from advisor import impression, posterior, wording
@@ -22,8 +24,8 @@ class Said(NamedTuple):
     """What is known of one description before anything is weighed.
 
     `evidence` is what the rules found; `others` is what the user answered and what the table shows, which count in
-    full either way. The encoder is given the text without its `courtesies`, and what it makes of `negated` words is
-    taken out again; the words that speak for themselves are neither.
+    full either way. The encoder is given the text without its `courtesies` and with its `slips` of the pen put right,
+    and what it makes of `negated` words is taken out again; the words that speak for themselves are neither.
     """
 
     text: str
@@ -32,6 +34,7 @@ class Said(NamedTuple):
     tokens: Tokens = Tokens([], [], [], [], [])
     negated: Sequence[Span] = ()
     courtesies: Sequence[Span] = ()
+    slips: Sequence[tuple[Span, str]] = ()  # where one stands, and the word that was meant
     words: Words = SILENT
 
 
@@ -48,7 +51,26 @@ def hear(knowledge: Knowledge, text: str, reading: Reading, others: Sequence[Evi
     unheard = [either or other for either, other in zip(negated, courteous, strict=True)] if any(courteous) else negated
     words = wording.load().read(tokens, unheard)
     evidence = from_reading(knowledge, reading)
-    return Said(text, evidence, others, tokens, _spans(tokens, negated), _spans(tokens, courteous), words)
+    slips = [((tokens.starts[place], tokens.ends[place]), meant) for place, meant in reading.slips.items()]
+    return Said(
+        text, evidence, others, tokens, _spans(tokens, negated), _courtesies(text, tokens, courteous), slips, words
+    )
+
+
+def _courtesies(text: str, tokens: Tokens, courteous: Sequence[bool]) -> list[Span]:
+    """Where courtesies stand; those that end the text, and whole sentences, with the signs behind them."""
+    found: list[Span] = []
+    if not any(courteous):
+        return found
+    starts, ends, sentences = tokens.starts, tokens.ends, [-1, *tokens.sentences, -1]
+    for polite, run in groupby(range(len(courteous)), courteous.__getitem__):
+        if polite:
+            places = list(run)
+            first, behind = places[0], places[-1] + 1
+            whole = sentences[first] != sentences[first + 1] and sentences[behind] != sentences[behind + 1]
+            last = len(text) if behind == len(starts) else starts[behind] if whole else ends[behind - 1]
+            found.append((starts[first], last))
+    return found
 
 
 def _spans(tokens: Tokens, chosen: Sequence[bool]) -> list[Span]:
@@ -58,16 +80,37 @@ def _spans(tokens: Tokens, chosen: Sequence[bool]) -> list[Span]:
     return [(start, end) for start, end, wanted in places if wanted]
 
 
-def heard(said: Said) -> str:
-    """The text with blanks for its courtesies, so that every offset stays; as it is where nothing else is in it.
+class Heard(NamedTuple):
+    """What the encoder is given for a text, and how its places are found in the text again."""
 
-    >>> heard(Said("Hi. Who pays? Thanks.", [], courtesies=[(0, 2), (14, 20)]))
-    '  . Who pays?       .'
+    text: str
+    grown: Sequence[int] = ()  # rising places of letters that were put in
+
+    def spoken(self, place: int) -> int:
+        """The place in the text of what stands at `place` here."""
+        return place - bisect_left(self.grown, place)
+
+
+def heard(said: Said) -> Heard:
+    """The text with blanks for its courtesies, and its slips put right; as it is where nothing else is in it.
+
+    >>> heard(Said("Hi. Who pays? Thanks.", [], courtesies=[(0, 4), (14, 21)])).text
+    '    Who pays?        '
+    >>> found = heard(Said("Their hosptial stay", [], slips=[((6, 14), "hospital")]))
+    >>> found.text, [found.spoken(place) for place in (6, 14, 15)]
+    ('Their hospital stay', [6, 14, 15])
     """
     text = said.text
     for start, end in said.courtesies:
         text = text[:start] + " " * (end - start) + text[end:]
-    return text if any(map(str.isalnum, text)) else said.text
+    if not any(map(str.isalnum, text)):
+        return Heard(said.text)
+    grown: list[int] = []
+    for (start, end), meant in said.slips:
+        start, end = start + len(grown), end + len(grown)
+        grown += range(end, start + len(meant))  # at most one letter
+        text = text[:start] + meant.ljust(end - start) + text[end:]
+    return Heard(text, grown)
 
 
 def decide(knowledge: Knowledge, said: Sequence[Said], *, encoder: bool = True, scale: float = 1.0) -> list[Decision]:
@@ -122,8 +165,10 @@ def with_encoder(knowledge: Knowledge, said: Sequence[Said], scale: float = 1.0)
 
     scales = posterior.reckoning(knowledge).together
     decided = []
-    for one, whole in zip(said, reader.read([heard(one) for one in said]), strict=True):
-        read = whole.without(one.negated) if one.negated else whole
+    given = [heard(one) for one in said]
+    for one, told, whole in zip(said, given, reader.read([each.text for each in given]), strict=True):
+        read = whole.moved(told.spoken) if told.grown else whole
+        read = read.without(one.negated) if one.negated else read
         rules = posterior.scaled(one.evidence, scales.rules, subtasks=scales.subtask_rules)
         leanings: list[tuple[float, impression.Leaning]] = [(scales.words, one.words), (scales.encoder, read)]
         leaning = impression.from_leanings(knowledge, one.text, one.tokens, leanings, impression.ENCODER)

@@ -7,7 +7,7 @@ that are sure never do. One thread and fixed kernels: the same text gives the sa
 
 import os
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -60,6 +60,11 @@ class Impression(NamedTuple):
             if category in categories:
                 found[category] = [sum(column[start:end]) for start, end in places]
         return {category: found.get(category) or [0.0] * len(spans) for category in categories}
+
+    def moved(self, spoken: Callable[[int], int]) -> "Impression":
+        """The impression with the places of its stretches as `spoken` gives them, in the same order."""
+        stretches = (part._replace(start=spoken(part.start), end=spoken(part.end)) for part in self.stretches)
+        return self._replace(stretches=tuple(stretches))
 
     def without(self, spans: Sequence[tuple[int, int]]) -> "Impression":
         """The impression less what the tokens add that begin in one of the spans."""

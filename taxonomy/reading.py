@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from taxonomy.knowledge import PITFALL, UNLESS, WHEN, Knowledge
 from taxonomy.schema import Rule
+from taxonomy.smalltalk import sentences
+from taxonomy.spelling import slips
 from taxonomy.tokens import Tokens, tokenize
 
 MOST_LEFT = 3  # words of a courtesy's sentence beside it: "from all here"
@@ -25,9 +27,10 @@ class Reading(NamedTuple):
     fired: tuple[Fired, ...]  # each rule once, in the order of the text
     pitfalls: dict[str, str]  # pitfall id -> the user's words that hint at it
     advice: dict[str, str]  # "reframe:", "gate:" or "pipeline:" and an id -> the user's words that call for it
-    tokens: Tokens
+    tokens: Tokens  # slips of the pen put right
+    slips: dict[int, str]  # by the number of a word that was a slip: what was meant
     negated: list[bool]  # for each word
-    courteous: list[bool]  # for each word: it only greets or thanks
+    courteous: list[bool]  # for each word: it only greets, thanks or chats
 
 
 def read_text(knowledge: Knowledge, text: str) -> Reading:
@@ -39,6 +42,10 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
     True
     """
     tokens = tokenize(text)
+    slipped = slips(text, tokens)
+    if slipped:
+        words = [slipped.get(place, word) for place, word in enumerate(tokens.words)]
+        tokens = tokens._replace(words=words)
     matcher = knowledge.matcher
     walk = matcher.walk(tokens)
     fired: dict[str, Fired] = {}
@@ -60,26 +67,32 @@ def read_text(knowledge: Knowledge, text: str) -> Reading:
             pitfalls.setdefault(owner.removeprefix(PITFALL), text[tokens.starts[first] : tokens.ends[last]])
         elif not negated and not walk.holds(UNLESS + owner, first):
             advice.setdefault(owner, text[tokens.starts[first] : tokens.ends[last]])
-    courteous = [False] * len(tokens.words)
-    if courtesies:
-        told = {rule for rule in fired if knowledge.rules[rule].points_to}
-        telling = {match.first for match in matches if match.owner.removeprefix(WHEN) in told}
-        courteous = _courteous(tokens, courtesies, telling - courtesies)
-    return Reading(tuple(fired.values()), pitfalls, advice, tokens, reached, courteous)
+    told = {rule for rule in fired if knowledge.rules[rule].points_to}
+    telling = {match.first for match in matches if match.owner.removeprefix(WHEN) in told}
+    courteous = _courteous(tokens, courtesies, telling - courtesies)
+    return Reading(tuple(fired.values()), pitfalls, advice, tokens, slipped, reached, courteous)
 
 
 def _courteous(tokens: Tokens, courtesies: set[int], telling: set[int]) -> list[bool]:
-    """For each word whether it belongs to a courtesy, or to a sentence that has one, hardly more, and fires no rule.
+    """For each word whether it belongs to a courtesy, or to a sentence of small talk in which no rule speaks.
+
+    Small talk is also a sentence with a courtesy and hardly more.
 
     Args:
         tokens: the words.
         courtesies: which of them belong to a courtesy.
         telling: with which of them the phrase of a rule about categories begins.
     """
-    sentences = tokens.sentences
-    left = dict.fromkeys({sentences[word] for word in courtesies} - {sentences[word] for word in telling}, 0)
-    for word, sentence in enumerate(sentences):
+    spoken = {tokens.sentences[word] for word in telling}
+    polite = sentences(tokens, spoken)
+    if not courtesies:
+        return [sentence in polite for sentence in tokens.sentences]
+    courtesies |= {
+        word for word in range(1, len(tokens.words)) if {word - 1, word + 1} <= courtesies
+    }  # "thanks for your help"
+    left = dict.fromkeys({tokens.sentences[word] for word in courtesies} - spoken, 0)
+    for word, sentence in enumerate(tokens.sentences):
         if sentence in left and word not in courtesies:
             left[sentence] += 1
-    polite = {sentence for sentence, others in left.items() if others <= MOST_LEFT}
-    return [sentence in polite or word in courtesies for word, sentence in enumerate(sentences)]
+    polite |= {sentence for sentence, others in left.items() if others <= MOST_LEFT}
+    return [sentence in polite or word in courtesies for word, sentence in enumerate(tokens.sentences)]

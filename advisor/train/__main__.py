@@ -5,10 +5,12 @@
     python -m advisor.train --rules             the weights of rules and words: seconds, the encoder stays as it is
     python -m advisor.train --tables            the column reader, and what speaks for a target and a leak in a table:
                                                 about an hour; nothing else
+    python -m advisor.train --words             the words that are known, from which slips of the pen are told, and what
+                                                tells small talk: seconds
     python -m advisor.train --alike             write nothing; list worked cases that say nearly the same
 
-Needs the extra `train`. Written are taxonomy/weights.json, advisor/wording.json, advisor/encoder.onnx and
-advisor/ENCODER_CARD.md, or advisor/column_reader.onnx, advisor/COLUMN_READER_CARD.md and
+Needs the extra `train`. Written are taxonomy/weights.json, words.txt and smalltalk.json, advisor/wording.json,
+advisor/encoder.onnx and advisor/ENCODER_CARD.md, or advisor/column_reader.onnx, advisor/COLUMN_READER_CARD.md and
 advisor/profiling/weights.json.
 """
 
@@ -24,7 +26,7 @@ from typing import Any
 from advisor import encoder as encoders
 from advisor import wording as words_module
 from advisor.posterior import RECKONING, Reckoning
-from advisor.train import alike, card, cases, reckoning, rules, tables, wording
+from advisor.train import alike, card, cases, reckoning, rules, smalltalk, spelling, tables, wording
 from advisor.train import encoder as making
 from advisor.train.cases import Item
 from taxonomy import knowledge as knowledge_module
@@ -48,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--seeds", type=int, default=SEEDS, help="runs whose weights are averaged (default: %(default)s)"
     )
     parser.add_argument("--rules", action="store_true", help="fit rules and words alone and keep all else")
+    parser.add_argument("--words", action="store_true", help="known words and small talk alone; keep all else")
     parser.add_argument("--alike", action="store_true", help="list pairs of cases that mean nearly the same, and stop")
     parser.add_argument("--tables", action="store_true", help="make what reads tables alone and keep all else")
     options = parser.parse_args(arguments)
@@ -63,6 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
         plain = weighted(sources, {})
         write_weights(rule_weights(plain, items), numbers)
         wording.write(wording.fit(items, *labels_of(plain)), WORDING)
+        return 0
+    if options.words:
+        write_words(items)
         return 0
     if options.alike:
         told = [item for item in items if item.category]
@@ -91,6 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     tell(json.dumps(figures))
     final = making.finish(twin, items, last, tell=tell)
     name = making.write(final, items, Path(encoders.FILE))
+    write_words(items)
     write_weights(rule_weights(plain, items), plainly(numbers))
     wording.write(wording.fit(items, *labels), WORDING)
     card.write(
@@ -105,6 +112,12 @@ def main(arguments: list[str] | None = None) -> int:
         minutes=(time.monotonic() - begun) / 60,
     )
     return 0
+
+
+def write_words(items: Sequence[Item]) -> None:
+    """Write the words that are known, and what tells small talk."""
+    spelling.write(spelling.known(items))
+    smalltalk.write(smalltalk.fit(items))
 
 
 def labels_of(knowledge: Knowledge) -> tuple[list[str], list[str]]:

@@ -45,6 +45,8 @@ HOSTILE = {
     "openings of phrases": "predict which customers will order first ",
     "single letters": "a b ",
 }
+TALK = Path(__file__).with_name("smalltalk")  # lines that matter to no description, by a hand of its own
+ENDS = ".!?\u2026\"')"  # of a sentence
 SPELLINGS = {"colour": "color", "analyse": "analyze", "organisation": "organization", "centre": "center"} | {
     "favourite": "favorite", "licence": "license", "programme": "program", "catalogue": "catalog", "metre": "meter"
 }  # fmt: skip
@@ -146,6 +148,20 @@ def spelling(text: str) -> str:
     return text
 
 
+def one_of(name: str, text: str) -> str:
+    """A line of a file beside this one, the same for the same text. No rule and no training has seen these lines."""
+    lines = (TALK / name).read_text(encoding="utf-8").splitlines()
+    return random.Random(text).choice(lines)
+
+
+def before(text: str) -> str:
+    return f"{one_of('before.txt', text)} {text}"
+
+
+def behind(text: str) -> str:
+    return f"{text.rstrip()}{'' if text.rstrip()[-1:] in ENDS else '.'} {one_of('behind.txt', text)}"
+
+
 CHANGES: dict[str, Callable[[str], str]] = {
     "upper case": str.upper,
     "lower case": str.lower,
@@ -154,6 +170,8 @@ CHANGES: dict[str, Callable[[str], str]] = {
     "British or American": spelling,
     "a typo": typo,
     "a sentence before": lambda text: f"Hello, I am new here and hope that this is the right place. {text}",
+    "one of 80 before": before,
+    "one of 40 behind": behind,
 }
 
 
