@@ -33,8 +33,10 @@ _LIBRARY, _NOTE = "step.so", "note.json"
 _HANDED_BACK = "step.json"  # where torch looks for the ops that TorchInductor has no code for
 _REMEDY = "let TENSOR_CORE_CACHE be a folder that is yours alone, in one that others may not rename it in"
 # On a CPU a chain of small ops is one loop, however long: broken up, each piece hands its results on through an array
-# of its own, and asking for those took most of the time. A GPU's kernel of that length was never measured.
-_OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"max_fusion_size": 4_096}}
+# of its own, and asking for those took most of the time. A GPU's kernel of that length was never measured. And every
+# compiler that knows the C++ of torch's headers knows the vectors of the processors it runs on: to ask it by building a
+# library took four seconds.
+_OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"max_fusion_size": 4_096, "cpp.vec_isa_ok": True}}
 
 
 def cache_folder() -> Path:
