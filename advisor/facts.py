@@ -3,7 +3,7 @@
 Which facts hold is told here; what a fact means, and why, stands in taxonomy/facts.yaml.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from advisor.evidence import Evidence
@@ -23,7 +23,10 @@ FEWEST_IN_QUERY = 2.0  # rows of a mean query
 LARGEST_QUERY = 1000.0
 LONGEST_LIST = 4  # names of columns in one sentence
 TOGETHER = {"numbers": "targets_are_numbers", "yes_or_no": "targets_are_yes_or_no"}  # facts about several targets
-SEVERAL = frozenset({*TOGETHER.values(), "has_event_and_duration"})  # what several columns can be, named as the target
+BESIDE_TEXT = {"targets_are_yes_or_no": "targets_mark_a_text"}  # what such a fact is where an input is text
+SEVERAL = frozenset(  # what several columns can be, named as the target
+    {*TOGETHER.values(), *BESIDE_TEXT.values(), "has_event_and_duration"}
+)
 FORMS = ("classification", "regression", "tagging")  # of the answer, which the kind of its columns tells apart
 EVEN_STEPS = 0.8  # share of the gaps between moments that are the commonest one
 
@@ -36,8 +39,10 @@ class Holding(NamedTuple):
     figure: str = ""
 
 
-def holding(profile: Profile, proof: "Proof | None" = None, *, even_steps: bool = False) -> Iterator[Holding]:
-    """The facts that a table shows.
+def holding(
+    profile: Profile, proof: "Proof | None" = None, *, even_steps: bool = False, late: Collection[str] = ()
+) -> Iterator[Holding]:
+    """The facts that a table shows; `late` are the columns that tell of afterwards.
 
     >>> import polars as pl
     >>> from advisor.profiling import profile
@@ -45,14 +50,14 @@ def holding(profile: Profile, proof: "Proof | None" = None, *, even_steps: bool 
     >>> [each.fact for each in holding(seen)]
     ['target_is_amount']
     """
-    yield from _of_target(profile)
+    yield from _of_target(profile, late)
     yield from _of_roles(profile, even_steps=even_steps)
     yield from _of_inputs(profile)
     if proof is not None:
         yield from _of_rule(proof)
 
 
-def _of_target(profile: Profile) -> Iterator[Holding]:
+def _of_target(profile: Profile, late: Collection[str]) -> Iterator[Holding]:
     names = profile.target_columns
     if not names:
         if profile.item is None or profile.group is None:
@@ -62,7 +67,10 @@ def _of_target(profile: Profile) -> Iterator[Holding]:
     if len(columns) > 1:
         together = alike(columns)
         if together is not None:
-            yield Holding(TOGETHER[together], names)
+            fact = TOGETHER[together]
+            inputs = (each for each in profile.columns if each.name not in {*names, *late})
+            has_text = any(each.kind == "text" for each in inputs)
+            yield Holding(BESIDE_TEXT.get(fact, fact) if has_text else fact, names)
         return
     (target,) = columns
     if target.name in (profile.item, profile.group, profile.query):

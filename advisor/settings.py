@@ -55,16 +55,16 @@ class Chosen(NamedTuple):
     droppable: tuple[str, ...]
 
 
-def takes_several(template_config: Path) -> bool:
-    """Return whether the template learns several columns at once."""
-    return "targets" in config.optional(template_config)
-
-
 def learns_together(seen: Profile) -> str | None:
     """Return the id of the template that learns the targets at once; None where no one model does."""
     category = CATEGORIES.get(alike([seen.column(name) for name in seen.target_columns]) or "")
-    able = (each for each in catalog.templates() if each.category == category)
-    return next((each.id for each in able if takes_several(each.folder / "config.yaml")), None)
+    inputs = [each for each in seen.columns if each.name not in {*seen.target_columns, *seen.leaking}]
+    has_text = any(each.kind == "text" for each in inputs)
+    for template in catalog.templates():
+        asked = config.optional(template.folder / "config.yaml")
+        if template.category == category and "targets" in asked and (has_text or "texts" not in asked):
+            return template.id
+    return None
 
 
 def single(asked: Mapping[str, bool]) -> str | None:
@@ -78,18 +78,22 @@ def choose(template_config: Path, framing: Framing, seen: Profile) -> Chosen:
     with loading.task(template_config.parent) as task:
         kind = task.settings
     spare = config.spare(kind)
+    needed, unasked = {*asked} - spare, {"time", "group"}
     found: dict[str, Any] = {name: None for name in asked if name in spare and not asked[name]}
     late = _late(framing) if "leave_out" in asked else []
     if late:
         found["leave_out"] = late
     taken = set(late)
+    if asked.keys() >= LISTED_OR_MARKED:
+        answer = _listed_or_marked(seen, taken)
+        needed, unasked = needed | {answer}, unasked | LISTED_OR_MARKED - {answer}
     for role, find in FINDERS.items():
-        if role not in asked or role in ("time", "group"):
+        if role not in asked or role in unasked:
             continue
         column = _namesake(role, seen, taken) or find(seen, taken)
-        if column is None and role not in spare:
+        if column is None and role in needed:
             column = LAST_RESORTS.get(role, _only)(seen, taken)
-        if column is None and role not in spare:
+        if column is None and role in needed:
             raise _lacks(role, seen)
         if column is not None:
             found[role] = column
@@ -343,6 +347,15 @@ def _tags(seen: Profile, taken: set[str]) -> str | None:
     return _likeliest("tags")(seen, taken) or target
 
 
+def _listed_or_marked(seen: Profile, taken: set[str]) -> str:
+    """Return which setting holds the tags: `tags`, one column of lists, or `targets`, columns of yes and no."""
+    is_list = any(each.kind == "tags" for each in seen.columns) or any(
+        seen.column(name).kind != "binary" for name in seen.target_columns
+    )
+    several = len(seen.target_columns) > 1 or (not is_list and len(_targets(seen, taken) or ()) > 1)
+    return "targets" if several else "tags"
+
+
 def _texts(seen: Profile, taken: set[str]) -> list[str] | None:
     """Return all columns whose words may count; not the answer, nor what the split follows, nor what comes too late."""
     others = {*taken, *seen.target_columns, *seen.leaking, seen.time, seen.group}
@@ -383,6 +396,7 @@ CALLED = {  # how cards call a metric where they do not by the name in the setti
 }
 TARGETS = ("target", "targets", "rating", "relevance", "duration")
 CATEGORIES = {"numbers": "regression", "yes_or_no": "tagging"}  # of the templates that learn several such columns
+LISTED_OR_MARKED = {"tags", "targets"}  # settings of which a template that reads both kinds of table has one
 ANSWERS = ("target", "rating", "relevance", "duration", "tags")  # settings of one column that is learned
 LAST_RESORTS = {"series": _user}  # where a template cannot do without; else the one column that is left
 FINDERS: dict[str, Callable[[Profile, set[str]], Any]] = {

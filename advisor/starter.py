@@ -120,7 +120,9 @@ def _fill(new: Path, framing: Framing, template: Template, *, table: Any, target
         "knowledge": framing.knowledge,
     }
     (new / "problem.json").write_text(json.dumps(problem, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    readme = _readme(framing, template, seen, named=named, metric=_metric(new, template))
+    with loading.task(template.folder) as task:
+        given = config.read(new / "config.yaml", task.settings)
+    readme = _readme(framing, template, seen, named=named, given=given)
     (new / "README.md").write_text(readme, encoding="utf-8")
     if table_name is not None and seen is not None:
         _describe(new / "data", new / table_name, seen)
@@ -265,20 +267,15 @@ Noticed:
     )
 
 
-def _metric(new: Path, template: Template) -> str:
-    """The metric that config.yaml names."""
-    with loading.task(template.folder) as task:
-        found: str = config.read(new / "config.yaml", task.settings).metric
-    return found
-
-
-def _readme(framing: Framing, template: Template, seen: profiles.Profile | None, *, named: bool, metric: str) -> str:
+def _readme(
+    framing: Framing, template: Template, seen: profiles.Profile | None, *, named: bool, given: config.Project
+) -> str:
     return f"""{framing.to_markdown()}
 ## This project
 
 It began as the template `{template.id}`. All settings stand in `config.yaml`, the problem and its card in
 `problem.json`.
-{_about_the_table(seen, template, named=named) if seen else ""}
+{_about_the_table(seen, given, named=named) if seen else ""}
 To run it, in this folder:
 
     python -m pip install -r requirements.txt
@@ -297,7 +294,7 @@ preprocessing (JSON), and model.onnx where `onnx` and `onnxruntime` are installe
 the baseline" where the model does not beat it. Ctrl-C ends a training early and keeps the best so far.
 `models/kit` and `tensor_core` are carried along, so that only what requirements.txt names needs to be installed.
 
-{_expected(template, metric)}"""
+{_expected(template, given.metric)}"""
 
 
 def _expected(template: Template, metric: str) -> str:
@@ -320,20 +317,21 @@ Measured once, with other work on the machine{limit}.
 """
 
 
-def _about_the_table(seen: profiles.Profile, template: Template, *, named: bool) -> str:
+def _about_the_table(seen: profiles.Profile, given: config.Project, *, named: bool) -> str:
     """What to check in config.yaml before the first training is believed, as a Markdown list."""
     others = [name for name in seen.target_candidates if name != seen.target]
     again = [column.name for column in seen.columns if column.name in seen.ids and column.distinct < seen.rows]
     lines = [
         f"The target is the column {_shown(seen.target_columns)}. If that is wrong, set `target` ({_shown(others)})."
     ]
-    if "mask" in config.optional(template.folder / "config.yaml"):
+    if hasattr(given, "mask"):
         lines = [
             "`mask` names the column of pictures that hold the class of each pixel, and `image` that of the pictures "
             "themselves."
         ]
-    if settings.takes_several(template.folder / "config.yaml"):
-        lines = [_about_targets(seen, named=named)]
+    apart = "in `leave_out`" if hasattr(given, "leave_out") else "not in `texts`"
+    if getattr(given, "targets", ()):
+        lines = [_about_targets(seen, apart, named=named)]
     if seen.leaking:
         lines.append(
             f"{_shown(seen.leaking)}: by name or values, known only when the answer is. List in `leave_out` what is "
@@ -349,13 +347,13 @@ def _about_the_table(seen: profiles.Profile, template: Template, *, named: bool)
     return "\nCheck these settings before you believe a score:\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
 
 
-def _about_targets(seen: profiles.Profile, *, named: bool) -> str:
-    """Where the targets come from, and what to do if they are not the right ones."""
+def _about_targets(seen: profiles.Profile, apart: str, *, named: bool) -> str:
+    """Where the targets come from, and what to do if they are not the right ones; `apart` is where no input stands."""
     told = f"`targets` names the columns to predict, {_shown(seen.target_columns)}, "
     if named and seen.targets[0].name == seen.target:
         return (
-            f"{told}as they were named. Whatever else is part of the answer belongs there, or in `leave_out`: taken "
-            "for an input, it makes the scores look too good."
+            f"{told}as they were named. Whatever else is part of the answer belongs there, or {apart}: taken for "
+            "an input, it makes the scores look too good."
         )
     others = [name for name in seen.target_candidates if name not in seen.target_columns]
     more = f" ({_shown(others)} are the likeliest of the others)" if others else ""

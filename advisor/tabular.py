@@ -78,7 +78,7 @@ def frame(
     """
     from advisor import profiling
     from advisor.card import with_table
-    from advisor.findings import look
+    from advisor.findings import look, suspected_by_name
     from advisor.profiling import weighing
 
     text = said.text
@@ -89,9 +89,10 @@ def frame(
     seen = profiling.judge(prepared, target=target)
     in_time = {name.partition(COLUMN)[2] for name, answer in about.items() if answer == IN_TIME and name != RULE}
     later = {name.partition(COLUMN)[2] for name, answer in about.items() if answer == LATER and name != RULE}
-    proof = _rule(sample, seen, text, in_time=in_time, later=later)
+    late = (set(suspected_by_name(sample, seen, text)) - in_time) | later
+    proof = _rule(sample, seen, late)
     ruled_out = proof is not None and about.get(RULE) == LATER
-    facts = list(holding(seen, None if ruled_out else proof, even_steps=_even_steps(sample, seen)))
+    facts = list(holding(seen, None if ruled_out else proof, even_steps=_even_steps(sample, seen), late=late))
     found = [*said.others, *from_facts(knowledge, facts, named=names(target))]
     if proof is not None and RULE in about:
         found += _answer_evidence(knowledge.table_questions[RULE], about[RULE], proof.columns)
@@ -162,14 +163,12 @@ def _check(about: Mapping[str, str], knowledge: "Knowledge", sample: "pl.DataFra
             raise unknown(f"answer to {question}", str(answer), knowledge.table_questions[question].answers)
 
 
-def _rule(sample: "pl.DataFrame", seen: Profile, text: str, *, in_time: set[str], later: set[str]) -> "Proof | None":
+def _rule(sample: "pl.DataFrame", seen: Profile, late: set[str]) -> "Proof | None":
     """A rule for the target, on columns that neither their names nor the user call later than the answer."""
-    from advisor.findings import suspected_by_name
     from advisor.proof import prove
 
     if not isinstance(seen.target, str) or seen.target not in sample.columns:
         return None
-    late = (set(suspected_by_name(sample, seen, text)) - in_time) | later
     return prove(sample.drop([name for name in late if name in sample.columns]), seen.target)
 
 

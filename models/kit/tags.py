@@ -24,6 +24,7 @@ DELIMITERS = ("|", ";", ",", "\n", "\t", "/")  # the likelier first
 LISTS_SHARE = 0.9  # of the cells are written with brackets: then all are
 SEEN_SHARE = 0.02  # of the cells hold a sign, below which it is no delimiter
 FEWEST_TAGS = 2
+YES, NO = ("1", "true", "yes", "y"), ("0", "false", "no", "n")
 
 _QUOTED = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,'"\[\]]+))\s*(?:,|$)""")
 
@@ -73,6 +74,26 @@ def read(frame: pl.DataFrame, column: str, *, setting: str = "tags", delimiter: 
         return _tags([None if text is None else _listed(text, row, column) for row, text in enumerate(texts, 1)], "")
     sign = likely_delimiter(present) if delimiter is None else delimiter
     return _tags([None if text is None else (text.split(sign) if sign else [text]) for text in texts], sign)
+
+
+def marks(frame: pl.DataFrame, names: Sequence[str], *, setting: str = "targets") -> Tags:
+    """Returns the tags of columns of yes and no, each a tag by its name; a row is known where every column is.
+
+    >>> marks(pl.DataFrame({"rude": ["yes", "no", None], "spam": [1, 0, 1]}), ["rude", "spam"])
+    Tags(rows=(('rude', 'spam'), (), ('spam',)), known=array([ True,  True, False]), delimiter='')
+    """
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise TableError(f"{setting}: column {twice[0]!r} is named twice; name it once")
+    known, has = np.ones(frame.height, dtype=np.bool_), np.zeros((frame.height, len(names)), dtype=np.bool_)
+    for place, name in enumerate(names):
+        columns.check_name(frame, name, setting=setting)
+        answers = cells.texts(frame[name]).str.to_lowercase()
+        if len(odd := answers.drop_nulls().filter(~answers.drop_nulls().is_in([*YES, *NO]))):
+            raise TableError(f"{setting}: column {name!r} holds {odd[0]!r}; write 1 or 0, yes or no, true or false")
+        known &= answers.is_not_null().to_numpy()
+        has[:, place] = answers.is_in(YES).fill_null(value=False).to_numpy()
+    rows = tuple(tuple(name for name, is_set in zip(names, row, strict=True) if is_set) for row in has)
+    return Tags(rows, known, "")
 
 
 def likely_delimiter(texts: Sequence[str]) -> str:

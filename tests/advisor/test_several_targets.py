@@ -185,7 +185,7 @@ def test_the_readme_of_guessed_targets_says_how_to_name_several(tmp_path, file):
     [
         (NUMBERS, "regression/linear", "name one of them, or the template regression/multi_output"),
         (MARKS, "classification/softmax", "name one of them, or the template tagging/tabular_multilabel"),
-        (MARKS, "tagging/text_tags", r"learns one column \(`tags`\), and the target is 'broke', 'rolled'"),
+        (MARKS, "tagging/extreme", r"learns one column \(`tags`\), and the target is 'broke', 'rolled'"),
         (MIXED, "regression/linear", "name one of them$"),
         (["high_m", "colour"], "regression/multi_output", "colour"),
     ],

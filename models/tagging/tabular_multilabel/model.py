@@ -13,7 +13,7 @@ import shared_network
 from shared_network import Members
 
 import tensor_core as tc
-from models.kit import cells, columns, dataset, files, metrics, multilabel, plots, preprocess, tabular, tags, training
+from models.kit import columns, dataset, files, metrics, multilabel, plots, preprocess, tabular, tags, training
 from models.kit.config import Between
 from models.kit.errors import ArtefactError, TableError, count
 from models.kit.multilabel import Answers
@@ -22,7 +22,6 @@ from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Onnx, Task, Trained
 
 LABELS_FILE, WEIGHTS_FILE = "labels.json", "weights.safetensors"
-YES, NO = ("1", "true", "yes", "y"), ("0", "false", "no", "n")
 
 Vector = npt.NDArray[np.float64]
 Marks = npt.NDArray[np.bool_]
@@ -108,23 +107,11 @@ def labelled(frame: pl.DataFrame, settings: Settings) -> tuple[tuple[tuple[str, 
     """Returns the labels of each row, and which rows are known: of columns of yes and no, or of one of lists."""
     if not settings.targets:
         raise TableError("targets: no column is named; name those to predict, as [a, b]")
-    for name in settings.targets:
-        columns.check_name(frame, name, setting="targets")
     if len(settings.targets) == 1:
-        name = settings.targets[0]
-        found = tags.read(frame, name, setting="targets", delimiter=settings.delimiter)
-        return found.rows, found.known | (settings.no_tags == "none")
-    known, marks = (
-        np.ones(frame.height, dtype=np.bool_),
-        np.zeros((frame.height, len(settings.targets)), dtype=np.bool_),
-    )
-    for place, name in enumerate(settings.targets):
-        answers = cells.texts(frame[name]).str.to_lowercase()
-        if len(odd := answers.drop_nulls().filter(~answers.drop_nulls().is_in([*YES, *NO]))):
-            raise TableError(f"targets: column {name!r} holds {odd[0]!r}; write 1 or 0, yes or no, true or false")
-        known &= answers.is_not_null().to_numpy() | (settings.no_tags == "none")
-        marks[:, place] = answers.is_in(YES).fill_null(value=False).to_numpy()
-    return tuple(tuple(name for name, has in zip(settings.targets, row, strict=True) if has) for row in marks), known
+        found = tags.read(frame, settings.targets[0], setting="targets", delimiter=settings.delimiter)
+    else:
+        found = tags.marks(frame, settings.targets)
+    return found.rows, found.known | (settings.no_tags == "none")
 
 
 def split(data: Table, settings: Settings) -> Split:

@@ -16,7 +16,7 @@ from tag_reader import Plan, Reader
 import tensor_core as tc
 from models.kit import corpus, databases, files, metrics, multilabel, plots, tabular, tags, training
 from models.kit.config import Between
-from models.kit.errors import ArtefactError, TableError, count
+from models.kit.errors import ArtefactError, ConfigError, TableError, count, listed
 from models.kit.multilabel import Answers
 from models.kit.splits import Rows, Split
 from models.kit.task import Case, Data, Fitted, Task, Trained
@@ -36,7 +36,8 @@ class Settings(tags.Tagged):
         "micro_f1", "macro_f1", "mean_average_precision", "hamming_loss", "precision_at_1", "precision_at_3"
     ]
     texts: tuple[str, ...]
-    tags: str
+    tags: str | None
+    targets: tuple[str, ...]
     delimiter: str | None
     no_tags: Literal["unknown", "none"]
     pairs: bool
@@ -51,6 +52,11 @@ class Settings(tags.Tagged):
     weight_learning_rate: Annotated[float, Between(1e-8, 10)]
     epochs: Annotated[int, Between(1, 1_000_000)]
     batch_rows: Annotated[int, Between(1, 10_000_000)]
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The columns that hold the tags."""
+        return self.targets if self.tags is None else (self.tags,)
 
 
 class Prepared(NamedTuple):
@@ -79,25 +85,38 @@ Run = Case[Settings, pl.DataFrame, Prepared]
 
 def read(settings: Settings, folder: Path, most: int | None) -> Table:
     """Returns the rows that have a text and tags; `about` are the tags of each."""
-    source = databases.table(settings.table, folder=folder, needs=(*settings.texts, settings.tags))
+    if (settings.tags is None) == (not settings.targets):
+        raise ConfigError(
+            "set either tags, the column that holds the tags of a row, or targets, several columns of yes and no, and "
+            "the other to null or []"
+        )
+    source = databases.table(settings.table, folder=folder, needs=(*settings.texts, *settings.answers))
     frame = source.frame
     numbers = np.arange(1, frame.height + 1)
-    if settings.tags in settings.texts:
-        raise TableError(f"tags: column {settings.tags!r} is also read; take it out of `texts`")
+    setting = "targets" if settings.tags is None else "tags"
+    if read_too := [name for name in settings.answers if name in settings.texts]:
+        raise TableError(f"{setting}: column {read_too[0]!r} is also read; take it out of `texts`")
     if most is not None and most < frame.height:
         numbers = 1 + np.sort(np.random.default_rng(settings.seed).permutation(frame.height)[:most])
         frame = frame[numbers - 1]
-    found = tags.read(frame, settings.tags, delimiter=settings.delimiter)
+    if settings.tags is None:
+        found = tags.marks(frame, settings.targets)
+    else:
+        found = tags.read(frame, settings.tags, delimiter=settings.delimiter)
     written = tag_words.checked(frame, settings.texts)
     known = found.known if settings.no_tags == "unknown" else np.ones_like(found.known)
     usable = written & known
     said = [f"column {settings.tags!r}: tags are separated by {found.delimiter!r}"] if found.delimiter else []
     if without := int((~known).sum()):
         said.append(
-            f"column {settings.tags!r}: {count(without, 'row')} without tags left out (no_tags: none keeps them)"
+            f"{setting} {listed(settings.answers)}: {count(without, 'row')} with an empty cell left out (no_tags: none "
+            "keeps them)"
         )
     if empty := int((known & ~written).sum()):
         said.append(f"{count(empty, 'row')} without a text left out")
+    used = {*settings.texts, *settings.answers, settings.group, settings.time}
+    if unread := [name for name in frame.columns if name not in used]:
+        said.append(f"not read: {listed(unread)}; name in `texts` what holds words or names")
     lists = tuple(found.rows[row] for row in np.flatnonzero(usable))
     return Data(
         settings.table, source.sha256, frame.filter(pl.Series(usable)), numbers[usable], (*source.notes, *said), "text",
@@ -217,7 +236,7 @@ def actual(case: Run) -> pl.DataFrame:
 
 def questions(case: Run) -> pl.DataFrame:
     """Returns the test rows without the tags."""
-    return case.data.examples[case.split.test].drop(case.settings.tags)
+    return case.data.examples[case.split.test].drop(case.settings.answers)
 
 
 def inputs(table: pl.DataFrame, model: Model, settings: Settings) -> pl.DataFrame:
