@@ -1,4 +1,4 @@
-"""Ridge regression on tensor_core, or a multilayer perceptron; beside it the mean and scikit-learn's Ridge."""
+"""Ridge regression on tensor_core, or a multilayer perceptron; beside it the mean, and Ridge or boosted trees."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ class Settings(config.Settings):
     """The settings of config.yaml."""
 
     metric: Literal["r2", "mae", "rmse"]
+    peer: Literal["ridge", "trees"]
     alpha: Annotated[float, Between(0, 1e12)]
 
 
@@ -55,12 +56,18 @@ def dummy(case: Run) -> Callable[[Rows], Vector]:
 
 
 def peer(case: Run) -> Callable[[Rows], Vector]:
-    """Returns scikit-learn's Ridge with the same penalty, on the same columns."""
-    from sklearn.linear_model import Ridge  # a prediction does without it
+    """Returns scikit-learn's Ridge with the same penalty, or its boosted trees, on the same columns."""
+    from sklearn.ensemble import HistGradientBoostingRegressor  # a prediction does without it
+    from sklearn.linear_model import Ridge
 
-    inputs, target = case.prepared.inputs, case.prepared.target
-    ridge = Ridge(alpha=case.settings.alpha).fit(inputs[case.known], target[case.known])
-    return lambda rows: np.asarray(ridge.predict(inputs[rows]))
+    inputs, target, settings = case.prepared.inputs, case.prepared.target, case.settings
+    model = (
+        Ridge(alpha=settings.alpha)
+        if settings.peer == "ridge"
+        else HistGradientBoostingRegressor(random_state=settings.seed)
+    )
+    model.fit(inputs[case.known], target[case.known])
+    return lambda rows: np.asarray(model.predict(inputs[rows]))
 
 
 def fit(case: Run) -> Fitted[Model]:
@@ -142,7 +149,9 @@ TEMPLATE = Task(
     settings=Settings,
     title=lambda settings: "Ridge regression" if settings.model == "linear" else "Multilayer perceptron",
     dummy_title="mean",
-    peer_title="scikit-learn Ridge",
+    peer_title=lambda settings: (
+        "scikit-learn Ridge" if settings.peer == "ridge" else "scikit-learn HistGradientBoosting"
+    ),
     metrics=metrics.chosen("r2", "mae", "rmse"),
     read=read,
     split=split,
