@@ -26,6 +26,8 @@ class Settings(config.Settings):
     metric: Literal["r2", "mae", "rmse"]
     peer: Literal["ridge", "trees"]
     alpha: Annotated[float, Between(0, 1e12)]
+    slanted: Annotated[float, Between(0, 1)]
+    centred: bool
 
 
 Table = Data[pl.DataFrame]
@@ -77,7 +79,9 @@ def fit(case: Run) -> Fitted[Model]:
     """
     settings, split, (learned, inputs, target) = case.settings, case.split, case.prepared
     scaled = (target - learned.target_mean) / learned.target_scale
-    net = network.fresh(settings, inputs=inputs[split.train], outputs=1)
+    net = network.fresh(
+        settings, inputs=inputs[split.train], outputs=1, slanted=settings.slanted, centred=settings.centred
+    )
     x, y = tc.as_tensor(inputs[split.train]).clone(), tc.as_tensor(scaled[split.train])
     x_validation, y_validation = tc.as_tensor(inputs[split.validation]).clone(), tc.as_tensor(scaled[split.validation])
     strength = settings.alpha / split.train.size
