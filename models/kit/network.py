@@ -14,13 +14,13 @@ from models.kit import files
 from models.kit.config import Numeric
 from models.kit.errors import ArtefactError
 
-SCHEMA = 3
+SCHEMA = 4
 SHAPE, WEIGHTS = "model.json", "weights.safetensors"
 CHUNK_ROWS = 65_536  # rows that are scored at once
 
 
 class Piecewise(tc.nn.Module):
-    """Each input as several: how far it has come through each of its pieces, from 0 to 1.
+    """Each input as several: how far it has come through each of its pieces, from 0 to 1, or centred from −1 to 1.
 
     A network sees steps and bends of a single column at once that it would otherwise have to learn (Gorishniy, Rubachev
     and Babenko, 2022, On Embeddings for Numerical Features in Tabular Deep Learning, piecewise linear encoding). The
@@ -35,21 +35,29 @@ class Piecewise(tc.nn.Module):
     def __init__(self, pieces: int) -> None:
         """Makes room for the edges of so many pieces in all, which `learn` or `load_state_dict` bring."""
         self.input = tc.zeros(pieces, dtype=tc.int64)  # of which a piece is cut
-        self.low = tc.zeros(pieces, dtype=tc.float64)  # where a piece begins
-        self.width = tc.ones(pieces, dtype=tc.float64)
+        self.low = tc.zeros(pieces, dtype=tc.float64)  # where a piece is 0: its beginning, or its middle
+        self.width = tc.ones(pieces, dtype=tc.float64)  # from there to 1
         self.least = tc.zeros(pieces, dtype=tc.float64)  # what a piece gives at least and at most
         self.most = tc.ones(pieces, dtype=tc.float64)
 
-    def learn(self, edges: Sequence[npt.NDArray[np.float64]]) -> None:
-        """Takes the edges of the pieces of each input, in order."""
+    def learn(self, edges: Sequence[npt.NDArray[np.float64]], *, centred: bool = False) -> None:
+        """Takes the edges of the pieces of each input, in order; `centred` pieces go from −1 to 1.
+
+        Hidden layers learn from centred ones in fewer steps where most columns are numbers, and worse where most are
+        categories.
+        """
         end = 0
         for place, found in enumerate(edges):
             start, end = end, end + found.size - 1
             if start == end:
                 continue
             self.input[start:end] = place
-            self.low[start:end] = tc.as_tensor(found[:-1])
-            self.width[start:end] = tc.as_tensor(np.diff(found))
+            low, width = found[:-1], np.diff(found)
+            if centred:
+                width = width / 2
+                low, self.least[start:end] = low + width, -1.0
+            self.low[start:end] = tc.as_tensor(low)
+            self.width[start:end] = tc.as_tensor(width)
             self.least[start], self.most[end - 1] = -np.inf, np.inf
 
     def forward(self, x: tc.Tensor) -> tc.Tensor:
@@ -57,6 +65,49 @@ class Piecewise(tc.nn.Module):
         parts = (x.index_select(1, self.input) - self.low) / self.width
         found: tc.Tensor = tc.minimum(tc.maximum(parts, self.least), self.most)
         return found
+
+
+class Axes(tc.nn.Module):
+    """The inputs, and beside them sums and differences of pairs of them.
+
+    Where two columns lie along a slanted line, as latitude and longitude along a coast, pieces of each alone cut across
+    it; pieces of their sum and difference follow it.
+
+    >>> layer = Axes(2, 2)
+    >>> layer.learn([(0, 1)])
+    >>> layer(tc.as_tensor([[4.0, 3.0]], dtype=tc.float64)).tolist()
+    [[4.0, 3.0, 7.0, 1.0]]
+    """
+
+    def __init__(self, inputs: int, more: int) -> None:
+        """Makes room for so many sums and differences in all, which `learn` or `load_state_dict` bring."""
+        self.turn = tc.zeros(inputs, more, dtype=tc.float64)
+
+    def learn(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Takes the places of the inputs of each pair."""
+        for number, (one, other) in enumerate(pairs):
+            self.turn[one, 2 * number : 2 * number + 2] = 1.0
+            self.turn[other, 2 * number] = 1.0
+            self.turn[other, 2 * number + 1] = -1.0
+
+    def forward(self, x: tc.Tensor) -> tc.Tensor:
+        """The inputs and behind them the sum and the difference of each pair, of shape (rows, inputs + 2 pairs)."""
+        found: tc.Tensor = tc.cat([x, x @ self.turn], 1)
+        return found
+
+
+def together(inputs: npt.NDArray[np.float64], *, least: float) -> list[tuple[int, int]]:
+    """Returns the places of the inputs whose correlation is at least `least`, in either direction, ascending.
+
+    >>> line = np.arange(4.0)
+    >>> together(np.stack([line, -line, line % 2], axis=1), least=0.7)
+    [(0, 1)]
+    """
+    spread = inputs - inputs.mean(axis=0)
+    lengths = np.linalg.norm(spread, axis=0)
+    spread /= np.where(lengths > 0, lengths, 1.0)
+    found = np.argwhere(np.triu(np.abs(spread.T @ spread) >= least, 1))
+    return [(int(one), int(other)) for one, other in found]
 
 
 def edges(column: npt.NDArray[np.float64], pieces: int) -> npt.NDArray[np.float64]:
@@ -79,18 +130,26 @@ def edges(column: npt.NDArray[np.float64], pieces: int) -> npt.NDArray[np.float6
 
 
 def build(
-    *, inputs: int, outputs: int, hidden: tuple[int, ...] = (), dropout: float = 0.0, pieces: int = 0
+    *,
+    inputs: int,
+    outputs: int,
+    hidden: tuple[int, ...] = (),
+    dropout: float = 0.0,
+    pieces: int = 0,
+    slanted: int = 0,
 ) -> tc.nn.Module:
     """Returns a network in float64: `inputs` to `outputs`, through hidden layers with GELU and dropout.
 
-    With `pieces` the inputs are first cut into so many pieces in all; their edges are yet to be learned.
+    With `slanted` so many sums and differences of inputs stand beside them, and with `pieces` all are cut into so many
+    pieces in all; which ones, and where, is yet to be learned.
 
     >>> net = build(inputs=3, outputs=1)
     >>> [tuple(parameter.shape) for parameter in net.parameters()]
     [(1, 3), (1,)]
     """
-    widths = [pieces or inputs, *hidden]
-    layers: list[tc.nn.Module] = [Piecewise(pieces)] if pieces else []
+    widths = [pieces or inputs + slanted, *hidden]
+    layers: list[tc.nn.Module] = [Axes(inputs, slanted)] if slanted else []
+    layers += [Piecewise(pieces)] if pieces else []
     for before, after in pairwise(widths):
         layers += [tc.nn.Linear(before, after, dtype=tc.float64), tc.nn.GELU(), tc.nn.Dropout(dropout)]
     net = tc.nn.Sequential(*layers, tc.nn.Linear(widths[-1], outputs, dtype=tc.float64))
@@ -110,18 +169,39 @@ def cut(
     outputs: int,
     hidden: tuple[int, ...] = (),
     dropout: float = 0.0,
+    slanted: float = 0.0,
+    centred: bool = False,
 ) -> tc.nn.Module:
-    """Returns the untrained network behind inputs that are cut into at most `pieces` each (0: none), at their edges."""
-    found = [edges(column, pieces) for column in inputs.T] if pieces else []
-    total = sum(each.size - 1 for each in found)
-    net = build(inputs=inputs.shape[1], outputs=outputs, hidden=hidden, dropout=dropout, pieces=total)
+    """Returns the untrained network behind inputs that are cut into at most `pieces` each (0: none), at their edges.
+
+    Inputs that correlate at least as much as `slanted` (0: none) are also cut along their sum and difference.
+    """
+    width = inputs.shape[1]
+    axes = Axes(width, 0)
+    if slanted:
+        pairs = together(inputs, least=slanted)
+        axes = Axes(width, 2 * len(pairs))
+        axes.learn(pairs)
+    columns = axes(tc.as_tensor(inputs)).numpy()
+    found = [edges(column, pieces) for column in columns.T] if pieces else []
+    total, more = sum(each.size - 1 for each in found), columns.shape[1] - width
+    net = build(inputs=width, outputs=outputs, hidden=hidden, dropout=dropout, pieces=total, slanted=more)
     for layer in net.modules():
+        if isinstance(layer, Axes):
+            layer.turn.copy_(axes.turn)
         if isinstance(layer, Piecewise):
-            layer.learn(found)
+            layer.learn(found, centred=centred)
     return net
 
 
-def fresh(settings: Numeric, *, inputs: npt.NDArray[np.float64], outputs: int) -> tc.nn.Module:
+def fresh(
+    settings: Numeric,
+    *,
+    inputs: npt.NDArray[np.float64],
+    outputs: int,
+    slanted: float = 0.0,
+    centred: bool = False,
+) -> tc.nn.Module:
     """Returns the untrained network that the settings describe; the same seed gives the same weights.
 
     `inputs` are those of the training rows, of shape (rows, inputs): they say where the edges of the pieces are.
@@ -129,7 +209,15 @@ def fresh(settings: Numeric, *, inputs: npt.NDArray[np.float64], outputs: int) -
     tc.manual_seed(settings.seed)
     if settings.model == "linear":
         return build(inputs=inputs.shape[1], outputs=outputs)
-    return cut(inputs, pieces=settings.pieces, outputs=outputs, hidden=settings.hidden, dropout=settings.dropout)
+    return cut(
+        inputs,
+        pieces=settings.pieces,
+        outputs=outputs,
+        hidden=settings.hidden,
+        dropout=settings.dropout,
+        slanted=slanted,
+        centred=centred,
+    )
 
 
 def outputs(net: tc.nn.Module, inputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -154,7 +242,8 @@ def save(net: tc.nn.Module, folder: Path, *, inputs: int) -> None:
     sizes = [tuple(weight.shape) for weight in net.parameters() if weight.dim() > 1]
     hidden = [after for after, _ in sizes[:-1]]
     pieces = next((layer.low.shape[0] for layer in net.modules() if isinstance(layer, Piecewise)), 0)
-    shape = {"schema": SCHEMA, "inputs": inputs, "hidden": hidden, "pieces": pieces}
+    slanted = next((layer.turn.shape[1] for layer in net.modules() if isinstance(layer, Axes)), 0)
+    shape = {"schema": SCHEMA, "inputs": inputs, "hidden": hidden, "pieces": pieces, "slanted": slanted}
     files.write(folder / SHAPE, json.dumps(shape, indent=1) + "\n")
     tc.nn.save_safetensors(net.state_dict(), folder / WEIGHTS)
 
@@ -168,7 +257,13 @@ def load(folder: Path, *, inputs: int, outputs: int) -> tc.nn.Module:
         if shape["inputs"] != inputs:
             raise ValueError(f"it reads {shape['inputs']} inputs, not {inputs}")
         hidden = tuple(int(width) for width in shape["hidden"])
-        net = build(inputs=inputs, outputs=outputs, hidden=hidden, pieces=int(shape["pieces"]))
+        net = build(
+            inputs=inputs,
+            outputs=outputs,
+            hidden=hidden,
+            pieces=int(shape["pieces"]),
+            slanted=int(shape["slanted"]),
+        )
         net.load_state_dict(tc.nn.load_safetensors(folder / WEIGHTS))
     except FileNotFoundError:
         raise ArtefactError(f"{folder / WEIGHTS}: there is no such file; run train.py first") from None

@@ -24,6 +24,9 @@ HOSTILE = [
 class Settings(config.Settings):
     metric: str
     alpha: float
+    peer: str
+    slanted: float
+    centred: bool
 
 
 SOURCE = catalog.find("regression/linear").folder / "config.yaml"

@@ -109,7 +109,7 @@ def test_threads_are_limited_in_libraries_that_are_loaded_later_too():
 
 def test_saved_network_is_the_same_network(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("network")
-    net = network.build(inputs=INPUTS, outputs=3, hidden=(5, 6), dropout=0.5, pieces=4)
+    net = network.build(inputs=INPUTS, outputs=3, hidden=(5, 6), dropout=0.5, pieces=4, slanted=2)
     network.save(net, folder, inputs=INPUTS)
     loaded = network.load(folder, inputs=INPUTS, outputs=3)
     np.testing.assert_array_equal(network.outputs(net, X), network.outputs(loaded, X))
@@ -135,3 +135,19 @@ def test_progress_is_shown_on_a_terminal_where_somebody_watches(monkeypatch, ter
     with training.bar(3, "epoch") as bar:
         bar.update(3)
     assert ("training" in sys.stderr.getvalue()) == shown
+
+
+def test_inputs_that_move_together_are_also_cut_along_sum_and_difference() -> None:
+    line = np.linspace(-1, 1, ROWS)
+    inputs = np.stack([line, GENERATOR.normal(size=ROWS), -line + GENERATOR.normal(0, 0.1, ROWS)], axis=1)
+    net = network.cut(inputs, pieces=4, outputs=1, hidden=(3,), slanted=0.7, centred=True)
+    axes, pieces = list(net.modules())[1:3]
+    assert isinstance(axes, network.Axes)
+    assert isinstance(pieces, network.Piecewise)
+    x = tc.as_tensor(inputs)
+    np.testing.assert_allclose(
+        axes(x).numpy()[:, 3:], np.stack([inputs[:, 0] + inputs[:, 2], inputs[:, 0] - inputs[:, 2]], 1)
+    )
+    found = pieces(axes(x)).numpy()
+    assert found.shape == (ROWS, 5 * 4)
+    assert (found.min(), found.max()) == (-1, 1)

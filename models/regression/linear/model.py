@@ -1,4 +1,4 @@
-"""Ridge regression on tensor_core, or a multilayer perceptron; beside it the mean and scikit-learn's Ridge."""
+"""Ridge regression on tensor_core, or a multilayer perceptron; beside it the mean, and Ridge or boosted trees."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,10 @@ class Settings(config.Settings):
     """The settings of config.yaml."""
 
     metric: Literal["r2", "mae", "rmse"]
+    peer: Literal["ridge", "trees"]
     alpha: Annotated[float, Between(0, 1e12)]
+    slanted: Annotated[float, Between(0, 1)]
+    centred: bool
 
 
 Table = Data[pl.DataFrame]
@@ -55,12 +58,18 @@ def dummy(case: Run) -> Callable[[Rows], Vector]:
 
 
 def peer(case: Run) -> Callable[[Rows], Vector]:
-    """Returns scikit-learn's Ridge with the same penalty, on the same columns."""
-    from sklearn.linear_model import Ridge  # a prediction does without it
+    """Returns scikit-learn's Ridge with the same penalty, or its boosted trees, on the same columns."""
+    from sklearn.ensemble import HistGradientBoostingRegressor  # a prediction does without it
+    from sklearn.linear_model import Ridge
 
-    inputs, target = case.prepared.inputs, case.prepared.target
-    ridge = Ridge(alpha=case.settings.alpha).fit(inputs[case.known], target[case.known])
-    return lambda rows: np.asarray(ridge.predict(inputs[rows]))
+    inputs, target, settings = case.prepared.inputs, case.prepared.target, case.settings
+    model = (
+        Ridge(alpha=settings.alpha)
+        if settings.peer == "ridge"
+        else HistGradientBoostingRegressor(random_state=settings.seed)
+    )
+    model.fit(inputs[case.known], target[case.known])
+    return lambda rows: np.asarray(model.predict(inputs[rows]))
 
 
 def fit(case: Run) -> Fitted[Model]:
@@ -70,7 +79,9 @@ def fit(case: Run) -> Fitted[Model]:
     """
     settings, split, (learned, inputs, target) = case.settings, case.split, case.prepared
     scaled = (target - learned.target_mean) / learned.target_scale
-    net = network.fresh(settings, inputs=inputs[split.train], outputs=1)
+    net = network.fresh(
+        settings, inputs=inputs[split.train], outputs=1, slanted=settings.slanted, centred=settings.centred
+    )
     x, y = tc.as_tensor(inputs[split.train]).clone(), tc.as_tensor(scaled[split.train])
     x_validation, y_validation = tc.as_tensor(inputs[split.validation]).clone(), tc.as_tensor(scaled[split.validation])
     strength = settings.alpha / split.train.size
@@ -142,7 +153,9 @@ TEMPLATE = Task(
     settings=Settings,
     title=lambda settings: "Ridge regression" if settings.model == "linear" else "Multilayer perceptron",
     dummy_title="mean",
-    peer_title="scikit-learn Ridge",
+    peer_title=lambda settings: (
+        "scikit-learn Ridge" if settings.peer == "ridge" else "scikit-learn HistGradientBoosting"
+    ),
     metrics=metrics.chosen("r2", "mae", "rmse"),
     read=read,
     split=split,
