@@ -1,11 +1,12 @@
 """Slips of the pen: an unknown word that is one letter away from a single known one is read as that one.
 
 Rules, single words and the encoder all know words by their letters, so that one slip in the word that matters can
-change an answer. Known is what stands in words.txt: the words of the worked cases and the whole words of the encoder's
-vocabulary (`python -m advisor.train --words` writes it), with their usual endings, beginnings and compounds. The four
-kinds of slip are those of Damerau (1964, A Technique for Computer Detection and Correction of Spelling Errors): two
-letters swapped, one missing, one too many, one wrong. Swapped letters are looked for first, as they hardly ever make
-another word; names, which begin with a capital letter as titles do, are looked at for nothing else.
+change an answer. Known is what stands in words.txt, the words of this knowledge base and the whole words of the
+encoder's vocabulary (`python -m advisor.train --words` writes it), with their usual endings, beginnings and compounds,
+in American and British spelling. The four kinds of slip are those of Damerau (1964, A Technique for Computer Detection
+and Correction of Spelling Errors): two letters swapped, one missing, one too many, one wrong. Swapped letters are
+looked for first, as they hardly ever make another word; words that begin with a capital letter, as names do and
+titles, are looked at for nothing else.
 """
 
 import os
@@ -21,6 +22,7 @@ _MOST_REMEMBERED = 4_096
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SHORTEST_PART = 3  # letters of a word that another is made of
 _BEGINNINGS = "un re over under out non pre mis up down in mid sub inter super micro multi".split()
+_AMERICAN = (("is", "iz"), ("ys", "yz"), ("our", "or"), ("tre", "ter"), ("ll", "l"), ("ae", "e"), ("ogue", "og"))
 _ENDINGS = "s es ed d ing ings er ers r ly al ally y like ness less ful able man men est ment ments ation".split()
 
 
@@ -92,7 +94,7 @@ def _meant(word: str, *, swaps_only: bool = False) -> str | None:
 
 
 def _made_of_known(word: str) -> bool:
-    """Whether a word is made of known ones: with another ending or beginning, or as a compound.
+    """Whether a word is made of known ones: with another ending or beginning, as a compound, or in British spelling.
 
     >>> _made_of_known("schedulers"), _made_of_known("mistagged"), _made_of_known("hayloft"), _made_of_known("pateints")
     (True, True, True, False)
@@ -104,6 +106,8 @@ def _made_of_known(word: str) -> bool:
             doubled = stem[:-1] if stem[-1] == stem[-2] else stem
             if not known.isdisjoint((stem, stem + "e", stem + "y", doubled)):
                 return True
+    if any(british in word and word.replace(british, american) in known for british, american in _AMERICAN):
+        return True
     if word[:-3] + "y" in known and word.endswith(("ies", "ied")):
         return True
     if any(word.startswith(beginning) and word[len(beginning) :] in known for beginning in _BEGINNINGS):
