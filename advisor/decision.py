@@ -17,6 +17,7 @@ from taxonomy.knowledge import Knowledge
 from taxonomy.reading import Reading
 from taxonomy.tokens import Tokens
 
+ENDS = ".!?\u2026"  # of sentences
 Span = tuple[int, int]  # offsets in the text, end exclusive
 
 
@@ -51,14 +52,21 @@ def hear(knowledge: Knowledge, text: str, reading: Reading, others: Sequence[Evi
     unheard = [either or other for either, other in zip(negated, courteous, strict=True)] if any(courteous) else negated
     words = wording.load().read(tokens, unheard)
     evidence = from_reading(knowledge, reading)
-    slips = [((tokens.starts[place], tokens.ends[place]), meant) for place, meant in reading.slips.items()]
+    slips = [
+        ((tokens.starts[place], tokens.ends[place]), meant)
+        for place, meant in reading.slips.items()
+        if not courteous[place]
+    ]
     return Said(
         text, evidence, others, tokens, _spans(tokens, negated), _courtesies(text, tokens, courteous), slips, words
     )
 
 
 def _courtesies(text: str, tokens: Tokens, courteous: Sequence[bool]) -> list[Span]:
-    """Where courtesies stand; those that end the text, and whole sentences, with the signs behind them."""
+    """Where courtesies stand; whole sentences and what ends the text with the signs that end them.
+
+    A question mark behind a courtesy that ends a question remains: "Who pays, thanks?".
+    """
     found: list[Span] = []
     if not any(courteous):
         return found
@@ -67,9 +75,13 @@ def _courtesies(text: str, tokens: Tokens, courteous: Sequence[bool]) -> list[Sp
         if polite:
             places = list(run)
             first, behind = places[0], places[-1] + 1
+            last = behind == len(starts)
+            signs = text[ends[behind - 1] : len(text) if last else starts[behind]]
             whole = sentences[first] != sentences[first + 1] and sentences[behind] != sentences[behind + 1]
-            last = len(text) if behind == len(starts) else starts[behind] if whole else ends[behind - 1]
-            found.append((starts[first], last))
+            blank = (
+                max((signs.rfind(sign) + 1 for sign in ENDS), default=0) if whole or (last and "?" not in signs) else 0
+            )
+            found.append((starts[first], ends[behind - 1] + blank))
     return found
 
 
@@ -92,7 +104,7 @@ class Heard(NamedTuple):
 
 
 def heard(said: Said) -> Heard:
-    """The text with blanks for its courtesies, and its slips put right; as it is where nothing else is in it.
+    """The text with blanks for its courtesies, and other slips put right; as it is where nothing else is in it.
 
     >>> heard(Said("Hi. Who pays? Thanks.", [], courtesies=[(0, 4), (14, 21)])).text
     '    Who pays?        '

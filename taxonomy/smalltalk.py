@@ -4,7 +4,7 @@ A sentence is small talk where its words and pairs of neighbouring words say so 
 regression (Joachims, 1998, Text Categorization with Support Vector Machines, section 3, for words as features), in
 smalltalk.json, which `python -m advisor.train --words` fits to the lines of advisor/train/smalltalk.txt against the
 sentences of the worked cases. Only sentences at the ends of a text count, as far as they follow one another, and none
-in which a rule speaks (`taxonomy.reading`). A text of small talk alone is left as it is.
+in which a rule speaks for a category (`taxonomy.reading`). A text of which little else would be left is left whole.
 """
 
 import json
@@ -16,6 +16,8 @@ from taxonomy.tokens import Tokens
 
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "smalltalk.json")
 LEAST = -1.5  # log-odds; chosen on held-out cases: one in twenty of their first sentences is above
+FEWEST_LEFT = 8  # words of the matter: a bare question needs what stands before it ("I have photos. Which birds?")
+MOST = 8  # sentences at each end that are looked at
 NUMBER = "0"  # stands for every word that begins with a digit
 BEFORE, BEHIND = "^", "$"  # neighbours of the first word and of the last
 DAMPING = 2  # features that say nothing, which each sentence is taken to hold beside its own
@@ -54,7 +56,7 @@ def log_odds(words: Sequence[str]) -> float:
 
 
 def sentences(tokens: Tokens, telling: set[int]) -> set[int]:
-    """The sentences at the ends of a text that are small talk; none where all are.
+    """The sentences at the ends of a text that are small talk; none where hardly anything else is left.
 
     Args:
         tokens: the words.
@@ -68,12 +70,13 @@ def sentences(tokens: Tokens, telling: set[int]) -> set[int]:
     words: dict[int, list[str]] = {}
     for word, sentence in zip(tokens.words, tokens.sentences, strict=True):
         words.setdefault(sentence, []).append(word)
-    if len(words) < 2:
+    if len(tokens.words) < FEWEST_LEFT:
         return set()
-    order, found = list(words), set()
-    for side in (order, order[::-1]):
+    order, found = list(words), set[int]()
+    for side in (order[:MOST], order[: -MOST - 1 : -1]):
         for sentence in side:
-            if sentence in telling or log_odds(words[sentence]) < LEAST:
+            if sentence in telling or sentence in found or log_odds(words[sentence]) < LEAST:
                 break
             found.add(sentence)
-    return found if len(found) < len(words) else set()
+    left = sum(len(said) for sentence, said in words.items() if sentence not in found)
+    return found if left >= FEWEST_LEFT else set()

@@ -116,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def write_words(items: Sequence[Item]) -> None:
     """Write the words that are known, and what tells small talk."""
-    spelling.write(spelling.known(items))
+    spelling.write(spelling.known(items, spelling.fetch_common()))
     smalltalk.write(smalltalk.fit(items))
 
 

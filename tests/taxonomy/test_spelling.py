@@ -32,6 +32,9 @@ def meant(text: str) -> dict[str, str]:
         ("underfloor", None),
         ("categorise", None),  # "categories", were it not known
         ("deodourised", None),
+        ("compliant", None),  # "complaint", were it not known
+        ("adsorption", None),
+        ("q" * 8_000, None),
         ("qqqqqqqq", None),
     ],
 )
@@ -90,3 +93,13 @@ def test_a_text_of_unknown_words_costs_little():
     strange = "".join(chr(97 + number % 23) * 2 for number in range(SHORTEST))
     text = " ".join(f"{strange}{chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(3 * MOST))
     assert slips(f"{text} pateints", tokenize(f"{text} pateints")) == {}
+
+
+def test_names_of_columns_are_left_alone():
+    assert meant("Columns are storeId, isActve, GroupdId, refnud_issued and avg_pricce; which pateints pay?") == {
+        "pateints": "patients"
+    }
+
+
+def test_a_text_of_another_language_is_left_alone():
+    assert meant("detectar anomalie nella produzione delle macchine") == {}
