@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from advisor.evidence import Evidence
 from advisor.posterior import ANSWER_LOG_ODDS
 from advisor.profiling.schema import NUMBERS, WRITTEN, Profile
-from advisor.profiling.targets import alike
+from advisor.profiling.targets import alike, is_in_words
 
 if TYPE_CHECKING:
     from advisor.proof import Proof
@@ -68,9 +68,8 @@ def _of_target(profile: Profile, late: Collection[str]) -> Iterator[Holding]:
         together = alike(columns)
         if together is not None:
             fact = TOGETHER[together]
-            inputs = (each for each in profile.columns if each.name not in {*names, *late})
-            has_text = any(each.kind == "text" for each in inputs)
-            yield Holding(BESIDE_TEXT.get(fact, fact) if has_text else fact, names)
+            inputs = [each for each in profile.columns if each.name not in {*names, *late, *profile.ids}]
+            yield Holding(BESIDE_TEXT.get(fact, fact) if is_in_words(inputs, profile.rows) else fact, names)
         return
     (target,) = columns
     if target.name in (profile.item, profile.group, profile.query):

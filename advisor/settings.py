@@ -14,7 +14,7 @@ from advisor import profiling as profiles
 from advisor.framing import Framing
 from advisor.profiling.names import meanings, words
 from advisor.profiling.schema import NUMBERS
-from advisor.profiling.targets import alike
+from advisor.profiling.targets import alike, is_in_words
 from advisor.profiling.traits import BECAUSE
 from advisor.tabular import NOT_IN_TIME
 from models import catalog, loading
@@ -58,11 +58,11 @@ class Chosen(NamedTuple):
 def learns_together(seen: Profile) -> str | None:
     """Return the id of the template that learns the targets at once; None where no one model does."""
     category = CATEGORIES.get(alike([seen.column(name) for name in seen.target_columns]) or "")
-    inputs = [each for each in seen.columns if each.name not in {*seen.target_columns, *seen.leaking}]
-    has_text = any(each.kind == "text" for each in inputs)
+    others = {*seen.target_columns, *seen.leaking, *seen.ids}
+    in_words = is_in_words([each for each in seen.columns if each.name not in others], seen.rows)
     for template in catalog.templates():
         asked = config.optional(template.folder / "config.yaml")
-        if template.category == category and "targets" in asked and (has_text or "texts" not in asked):
+        if template.category == category and "targets" in asked and (in_words or "texts" not in asked):
             return template.id
     return None
 

@@ -97,9 +97,11 @@ class Compared(NamedTuple):
 
 
 def available(run: Run) -> bool:
-    """Returns whether the data of a run are there: bundled, a sample of the kit, or fetched before."""
+    """Returns whether all data of a run are there: bundled, samples of the kit, or fetched before."""
+    fetched = [value.removeprefix(cache.PREFIX) for _, value in run.changes if value.startswith(cache.PREFIX)]
     try:
-        return run.data in ("bundled", *samples.names()) or cache.find(run.data).exists()
+        there = run.data in ("bundled", *samples.names()) or cache.find(run.data).exists()
+        return there and all(cache.find(name).exists() for name in fetched)
     except Refused:
         return False
 

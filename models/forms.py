@@ -1,5 +1,6 @@
 """What becomes of fetched files that no template reads as they lie in the wheel: one Parquet table, by their `form`."""
 
+import codecs
 import io
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,6 +18,7 @@ def texts(contents: Sequence[bytes]) -> bytes:
     """
     found: list[str] = []
     for content in contents:
+        content = content.removeprefix(codecs.BOM_UTF8)
         if content.lstrip().startswith(b"<"):
             found += [each for article in wikitext.articles(content) for each in wikitext.paragraphs(article)]
         else:

@@ -30,6 +30,7 @@ _MARK = re.compile(
 )
 _REDIRECT = re.compile(r"\s*#redirect\b", re.IGNORECASE)
 _NO_PARAGRAPH = re.compile(r"[ \t:]*(?:=.*=\s*$|[|!])")
+_NO_SIGN = re.compile(r"&#[xX]?[0-9a-fA-F]{8,};?")  # a number that no character has; longer ones no int reads
 _LIST = re.compile(r"^[\s*#:;]+")
 _CLOSED = {"{{": "}}", "{|": "|}", "[[": "]]", "<!--": "-->"}
 
@@ -67,7 +68,7 @@ def paragraphs(markup: str) -> list[str]:
     ['Tea is a drink drunk hot.']
     """
     lines = [_LIST.sub("", line) for line in plain(markup).split("\n") if not _NO_PARAGRAPH.match(line)]
-    found = [" ".join(html.unescape(line).split()) for line in lines]
+    found = [" ".join(html.unescape(_NO_SIGN.sub(" ", line)).split()) for line in lines]
     return [line for line in found if line.count(" ") + 1 >= FEWEST_WORDS]
 
 

@@ -22,6 +22,7 @@ DECIDED = 0.5  # probability of a task from the words, from which its form is fo
 TEMPERATURE = 1.2
 MOST_CANDIDATES = 12
 LEAST_TOLD = 0.3  # what a reason adds to the score, to be told
+MOST_NUMBERS = 2  # columns of numbers beside a text in whose words the answer is looked for
 NEARLY_AS_LIKELY = 1.2  # log-odds by which columns that are asked for together may differ
 FEWEST_TOGETHER = 2  # yes/no columns side by side that are answered together
 
@@ -97,6 +98,20 @@ def alike(columns: Sequence[Column]) -> Literal["numbers", "yes_or_no"] | None:
     if marks or any(column.chance(*NUMBERS, *_steps(column)) < LIKELY for column in columns):
         return None
     return "numbers"
+
+
+def is_in_words(inputs: Sequence[Column], rows: int) -> bool:
+    """Whether what is known beforehand is mainly a text: most rows have one, and hardly any number stands beside it.
+
+    >>> from advisor.profiling import profile
+    >>> said = [f"the pump number {n} makes a strange noise since it rained" for n in range(40)]
+    >>> seen = profile({"columns": ["said", "a", "b", "c", "d"], "rows": [[t, *(n / 7 + k for k in range(4))]
+    ...     for n, t in enumerate(said)]})
+    >>> is_in_words(seen.columns[:2], 40), is_in_words(seen.columns, 40), is_in_words(seen.columns[1:], 40)
+    (True, False, False)
+    """
+    texts = [column for column in inputs if column.kind == "text" and 2 * column.missing <= rows]
+    return bool(texts) and sum(column.chance(*NUMBERS) >= LIKELY for column in inputs) <= MOST_NUMBERS
 
 
 def _steps(column: Column) -> tuple[str, ...]:

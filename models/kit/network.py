@@ -16,6 +16,8 @@ from models.kit.errors import ArtefactError
 
 SCHEMA = 4
 SHAPE, WEIGHTS = "model.json", "weights.safetensors"
+LARGEST = 1e30  # number that enters a layer in float32, far from where its products overflow
+MOST_ALIKE = 0.999  # correlation of two inputs above which their difference is hardly more than rounding
 CHUNK_ROWS = 65_536  # rows that are scored at once
 
 
@@ -75,8 +77,8 @@ class Cast(tc.nn.Module):
         self.wide = wide
 
     def forward(self, x: tc.Tensor) -> tc.Tensor:
-        """The numbers, of the same shape."""
-        found: tc.Tensor = x.to(tc.float64 if self.wide else tc.float32)
+        """The numbers, of the same shape; those that float32 cannot hold as far out as it can."""
+        found: tc.Tensor = x.to(tc.float64) if self.wide else x.clamp(-LARGEST, LARGEST).to(tc.float32)
         return found
 
 
@@ -110,17 +112,21 @@ class Axes(tc.nn.Module):
 
 
 def together(inputs: npt.NDArray[np.float64], *, least: float) -> list[tuple[int, int]]:
-    """Returns the places of the inputs whose correlation is at least `least`, in either direction, ascending.
+    """Returns the places of the inputs whose correlation is at least `least`, in either direction, the highest first.
 
-    >>> line = np.arange(4.0)
-    >>> together(np.stack([line, -line, line % 2], axis=1), least=0.7)
-    [(0, 1)]
+    There are at most as many pairs as inputs. Inputs that say the same are no pair.
+
+    >>> line, noise = np.arange(8.0), np.array([1.0, -1, -1, 1, 1, -1, -1, 1])
+    >>> together(np.stack([line, noise - line, noise, 2 * line], axis=1), least=0.7)
+    [(0, 1), (1, 3)]
     """
     spread = inputs - inputs.mean(axis=0)
     lengths = np.linalg.norm(spread, axis=0)
     spread /= np.where(lengths > 0, lengths, 1.0)
-    found = np.argwhere(np.triu(np.abs(spread.T @ spread) >= least, 1))
-    return [(int(one), int(other)) for one, other in found]
+    alike = np.triu(np.abs(spread.T @ spread), 1)
+    found = np.argwhere((alike >= least) & (alike <= MOST_ALIKE))
+    order = np.argsort(-alike[tuple(found.T)], kind="stable")[: inputs.shape[1]]
+    return [(int(one), int(other)) for one, other in found[order]]
 
 
 def edges(column: npt.NDArray[np.float64], pieces: int) -> npt.NDArray[np.float64]:

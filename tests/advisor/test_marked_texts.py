@@ -73,6 +73,18 @@ def test_without_a_text_that_is_known_in_time_they_are_labels_of_a_row() -> None
     assert advisor.frame("Predict it.", table=table, target=MARKS, answers=late).subtask == "tabular_multilabel"
 
 
+def test_a_remark_beside_many_numbers_does_not_make_them_tags_of_a_text() -> None:
+    table = comments().with_columns(
+        *(pl.Series(f"sensor {k}", [n * (k + 2) / 7 for n in range(ROWS)]) for k in range(8))
+    )
+    assert advisor.frame("Predict it.", table=table, target=MARKS).subtask == "tabular_multilabel"
+    mostly_empty = comments().with_columns(
+        pl.when(pl.int_range(pl.len()) % 20 == 0).then(pl.col("comment")).alias("comment"),
+        pl.Series("orders", [n * 7 % 31 for n in range(ROWS)]),
+    )
+    assert advisor.frame("Predict it.", table=mostly_empty, target=MARKS).subtask == "tabular_multilabel"
+
+
 def test_the_starter_learns_the_marks_from_the_text(tmp_path: Path) -> None:
     table, marks = comments("yes", "no").rename(HOSTILE), [HOSTILE[name] for name in MARKS]
     file, project = tmp_path / "comments.csv", tmp_path / "project"

@@ -109,7 +109,10 @@ def test_threads_are_limited_in_libraries_that_are_loaded_later_too():
 
 def test_saved_network_is_the_same_network(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("network")
-    net = network.build(inputs=INPUTS, outputs=3, hidden=(5, 6), dropout=0.5, pieces=4, slanted=2)
+    along = X.copy()
+    along[:, 1] = along[:, 0] + along[:, 1] / 2
+    net = network.cut(along, pieces=4, outputs=3, hidden=(5, 6), dropout=0.5, slanted=0.7, centred=True)
+    assert any(bool((layer.turn != 0).any()) for layer in net.modules() if isinstance(layer, network.Axes))
     network.save(net, folder, inputs=INPUTS)
     loaded = network.load(folder, inputs=INPUTS, outputs=3)
     np.testing.assert_array_equal(network.outputs(net, X), network.outputs(loaded, X))
@@ -151,3 +154,29 @@ def test_inputs_that_move_together_are_also_cut_along_sum_and_difference() -> No
     found = pieces(axes(x)).numpy()
     assert found.shape == (ROWS, 5 * 4)
     assert (found.min(), found.max()) == (-1, 1)
+
+
+def test_columns_that_say_the_same_are_not_cut_along_their_difference() -> None:
+    """It is rounding, and a row in which one of them is missing would be far out of all that was seen."""
+    line = GENERATOR.normal(size=ROWS)
+    inputs = np.stack([line, line * 0.621371, GENERATOR.normal(size=ROWS)], axis=1)
+    net = network.cut(inputs, pieces=4, outputs=1, hidden=(3,), slanted=0.7)
+    assert not any(isinstance(layer, network.Axes) for layer in net.modules())
+
+
+def test_pairs_are_no_more_than_inputs() -> None:
+    many = GENERATOR.normal(size=(ROWS, 1)) + GENERATOR.normal(0, 0.3, (ROWS, 30))
+    assert len(network.together(many, least=0.7)) == 30
+
+
+def test_a_number_beyond_all_measure_gives_a_number() -> None:
+    net = network.cut(X, pieces=4, outputs=1, hidden=(3,), centred=True)
+    assert np.isfinite(network.outputs(net, np.full((1, INPUTS), 1e300))).all()
+    assert np.isfinite(network.outputs(net, np.full((1, INPUTS), -1e300))).all()
+
+
+def test_hidden_layers_learn_in_single_precision_and_lines_in_double() -> None:
+    for hidden, dtype in (((3,), tc.float32), ((), tc.float64)):
+        net = network.build(inputs=INPUTS, outputs=1, hidden=hidden)
+        assert {parameter.dtype for parameter in net.parameters()} == {dtype}
+        assert network.outputs(net, X).dtype == np.float64

@@ -90,6 +90,10 @@ def read(settings: Settings, folder: Path, most: int | None) -> Table:
             "set either tags, the column that holds the tags of a row, or targets, several columns of yes and no, and "
             "the other to null or []"
         )
+    if len(settings.targets) == 1:
+        raise ConfigError(
+            f"targets: [{settings.targets[0]}] is one column; name at least two, or a column of lists in tags"
+        )
     source = databases.table(settings.table, folder=folder, needs=(*settings.texts, *settings.answers))
     frame = source.frame
     numbers = np.arange(1, frame.height + 1)
