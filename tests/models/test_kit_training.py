@@ -111,7 +111,7 @@ def test_saved_network_is_the_same_network(tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("network")
     along = X.copy()
     along[:, 1] = along[:, 0] + along[:, 1] / 2
-    net = network.cut(along, pieces=4, outputs=3, hidden=(5, 6), dropout=0.5, slanted=0.7, centred=True)
+    net = network.cut(along, pieces=4, outputs=3, hidden=(5, 6), dropout=0.5, slanted=0.7, centred=True, single=True)
     assert any(bool((layer.turn != 0).any()) for layer in net.modules() if isinstance(layer, network.Axes))
     network.save(net, folder, inputs=INPUTS)
     loaded = network.load(folder, inputs=INPUTS, outputs=3)
@@ -170,13 +170,13 @@ def test_pairs_are_no_more_than_inputs() -> None:
 
 
 def test_a_number_beyond_all_measure_gives_a_number() -> None:
-    net = network.cut(X, pieces=4, outputs=1, hidden=(3,), centred=True)
+    net = network.cut(X, pieces=4, outputs=1, hidden=(3,), centred=True, single=True)
     assert np.isfinite(network.outputs(net, np.full((1, INPUTS), 1e300))).all()
     assert np.isfinite(network.outputs(net, np.full((1, INPUTS), -1e300))).all()
 
 
-def test_hidden_layers_learn_in_single_precision_and_lines_in_double() -> None:
-    for hidden, dtype in (((3,), tc.float32), ((), tc.float64)):
-        net = network.build(inputs=INPUTS, outputs=1, hidden=hidden)
+def test_layers_learn_in_the_precision_that_is_asked_for() -> None:
+    for single, dtype in ((True, tc.float32), (False, tc.float64)):
+        net = network.build(inputs=INPUTS, outputs=1, hidden=(3,), single=single)
         assert {parameter.dtype for parameter in net.parameters()} == {dtype}
         assert network.outputs(net, X).dtype == np.float64

@@ -80,7 +80,7 @@ def fit(case: Run) -> Fitted[Model]:
     settings, split, (learned, inputs, target) = case.settings, case.split, case.prepared
     scaled = (target - learned.target_mean) / learned.target_scale
     net = network.fresh(
-        settings, inputs=inputs[split.train], outputs=1, slanted=settings.slanted, centred=settings.centred
+        settings, inputs=inputs[split.train], outputs=1, slanted=settings.slanted, centred=settings.centred, single=True
     )
     x, y = tc.as_tensor(inputs[split.train]).clone(), tc.as_tensor(scaled[split.train])
     x_validation, y_validation = tc.as_tensor(inputs[split.validation]).clone(), tc.as_tensor(scaled[split.validation])
